@@ -1,0 +1,24 @@
+// `npm test [area …]`: the whole suite, or only the areas named (`npm test pki`, `npm run test:interop`).
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { prepareTests, root } from './prepare.mjs';
+
+prepareTests();
+const built = join(root, '.build', 'test');
+const areas = process.argv.slice(2);
+const files = readdirSync(built, { recursive: true })
+  .map((name) => join(built, name))
+  .filter((path) => path.endsWith('.test.js'))
+  .filter((path) => areas.length === 0 || areas.some((area) => relative(built, path).split(sep).join('/').includes(area)))
+  .sort();
+if (files.length === 0) {
+  console.error(`No test matches ${areas.join(' ')}.`);
+  process.exit(1);
+}
+const { status, signal } = spawnSync(
+  process.execPath,
+  ['--enable-source-maps', '--test', '--test-reporter=spec', '--test-concurrency=2', ...files],
+  { cwd: root, stdio: 'inherit' },
+);
+process.exit(status ?? (signal ? 1 : 0));

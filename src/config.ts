@@ -1,0 +1,172 @@
+/** Every setting, read once from the environment. The only reader of `process.env`. */
+import { existsSync, readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { validate as validateCron } from 'node-cron';
+import { z } from 'zod';
+import { StartupError } from './errors.js';
+import { parseDistinguishedName } from './pki/names.js';
+import type { KeyType } from './types.js';
+
+/** The folder that holds package.json, views and public. */
+export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
+
+export interface Config {
+  host: string;
+  port: number;
+  /** Base of the URLs in certificates and pages; no trailing slash. */
+  publicUrl: string;
+  dataDir: string;
+  logDir: string;
+  /** An admin token given by the operator, else null. */
+  apiToken: string | null;
+  caKeyType: 'rsa-4096' | 'rsa-3072' | 'ec-p256' | 'ec-p384';
+  caSubject: string;
+  caDays: number;
+  caPassphrase: string | null;
+  defaultKeyType: KeyType;
+  renewalCron: string;
+  crlHours: number;
+  ocspHours: number;
+  rateLimits: boolean;
+  /** Addresses or CIDRs whose X-Forwarded-* is believed; null trusts nobody. */
+  trustProxy: string[] | null;
+  logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+}
+
+const flag = z.enum(['on', 'off']).transform((value) => value === 'on');
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be from ${least} to ${most}`);
+const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, `must be one of ${values.join(', ')}`);
+
+const publicUrl = z.string().transform((text, context) => {
+  const url = URL.parse(text);
+  if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username) {
+    return url.href.replace(/\/+$/, '');
+  }
+  context.addIssue('must be an http or https URL without query, fragment or credentials');
+  return z.NEVER;
+});
+
+const proxies = z.string().transform((text, context) => {
+  const addresses = text.split(',').map((entry) => entry.trim());
+  for (const address of addresses) {
+    const [host = '', prefix, ...rest] = address.split('/');
+    const widest = isIPv4(host) ? 32 : isIPv6(host) ? 128 : 0;
+    const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= widest);
+    if (widest > 0 && prefixFits && rest.length === 0) continue;
+    context.addIssue(`"${address}" is not an IP address or CIDR`);
+    return z.NEVER;
+  }
+  return addresses;
+});
+
+const settings = z.object({
+  CERTMATE_HOST: z.string().default('127.0.0.1'),
+  CERTMATE_PORT: wholeNumber(0, 65535).default(8000),
+  CERTMATE_PUBLIC_URL: publicUrl.optional(),
+  CERTMATE_DATA_DIR: z.string().default('data'),
+  CERTMATE_LOG_DIR: z.string().default('logs'),
+  CERTMATE_API_TOKEN: z
+    .string()
+    .min(32, 'must have at least 32 characters')
+    .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+    .optional(),
+  CERTMATE_CA_KEY_TYPE: oneOf(['rsa-4096', 'rsa-3072', 'ec-p256', 'ec-p384']).default('rsa-4096'),
+  CERTMATE_CA_SUBJECT: z
+    .string()
+    .refine(isDistinguishedName, 'must be a distinguished name such as CN=CertMate CA,O=CertMate')
+    .default('CN=CertMate CA,O=CertMate'),
+  CERTMATE_CA_DAYS: wholeNumber(1, 36500).default(3650),
+  CERTMATE_CA_PASSPHRASE: z.string().min(8, 'must have at least 8 characters').optional(),
+  CERTMATE_DEFAULT_KEY_TYPE: oneOf(['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519']).default(
+    'rsa-2048',
+  ),
+  CERTMATE_RENEWAL_CRON: z.string().refine(validateCron, 'must be a cron expression such as 0 3 * * *').default('0 3 * * *'),
+  CERTMATE_CRL_HOURS: wholeNumber(1, 8760).default(168),
+  CERTMATE_OCSP_HOURS: wholeNumber(1, 720).default(24),
+  CERTMATE_RATE_LIMITS: flag.default(true),
+  CERTMATE_TRUST_PROXY: proxies.optional(),
+  CERTMATE_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+/** Settings that may also be given as the path of a file holding the value (`<NAME>_FILE`), as secrets usually are. */
+const SECRETS = ['CERTMATE_API_TOKEN', 'CERTMATE_CA_PASSPHRASE'] as const;
+
+/**
+ * Reads and checks every setting.
+ * @param environment the variables; one set to the empty string counts as not set
+ * @throws StartupError one line that names the first bad variable and what it must be
+ */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (name.startsWith('CERTMATE_') && value) values[name] = value;
+  }
+  for (const name of SECRETS) readSecretFile(name, values);
+  const unknown = Object.keys(values).find((name) => !(name in settings.shape));
+  if (unknown) throw new StartupError(`${unknown} is not a setting of CertMate; see README.md for those that are`);
+  const parsed = settings.safeParse(values);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new StartupError(`${String(issue?.path[0])} ${issue?.message}`);
+  }
+  const s = parsed.data;
+  return {
+    host: s.CERTMATE_HOST,
+    port: s.CERTMATE_PORT,
+    publicUrl: s.CERTMATE_PUBLIC_URL ?? `http://localhost:${s.CERTMATE_PORT}`,
+    dataDir: resolve(packageRoot, s.CERTMATE_DATA_DIR),
+    logDir: resolve(packageRoot, s.CERTMATE_LOG_DIR),
+    apiToken: s.CERTMATE_API_TOKEN ?? null,
+    caKeyType: s.CERTMATE_CA_KEY_TYPE,
+    caSubject: s.CERTMATE_CA_SUBJECT,
+    caDays: s.CERTMATE_CA_DAYS,
+    caPassphrase: s.CERTMATE_CA_PASSPHRASE ?? null,
+    defaultKeyType: s.CERTMATE_DEFAULT_KEY_TYPE,
+    renewalCron: s.CERTMATE_RENEWAL_CRON,
+    crlHours: s.CERTMATE_CRL_HOURS,
+    ocspHours: s.CERTMATE_OCSP_HOURS,
+    rateLimits: s.CERTMATE_RATE_LIMITS,
+    trustProxy: s.CERTMATE_TRUST_PROXY ?? null,
+    logLevel: s.CERTMATE_LOG_LEVEL,
+  };
+}
+
+function readSecretFile(name: string, values: Record<string, string>): void {
+  const variable = `${name}_FILE`;
+  const path = values[variable];
+  if (path === undefined) return;
+  delete values[variable];
+  if (values[name] !== undefined) throw new StartupError(`${variable} and ${name} are both set; keep one of them`);
+  try {
+    values[name] = readFileSync(path, 'utf8').trimEnd();
+  } catch (cause) {
+    throw new StartupError(`${variable} names a file that cannot be read`, { cause });
+  }
+  if (values[name] === '') throw new StartupError(`${variable} names an empty file`);
+}
+
+function isDistinguishedName(text: string): boolean {
+  try {
+    return parseDistinguishedName(text).length > 0;
+  } catch {
+    return false;
+  }
+}
+
+function findPackageRoot(start: string): string {
+  let folder = start;
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new StartupError('package.json was not found above the program');
+    folder = parent;
+  }
+  return folder;
+}
