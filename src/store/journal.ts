@@ -1,0 +1,1 @@
+export { AppendLog, type AppendLogOptions } from './append-log.js';
