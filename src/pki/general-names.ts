@@ -1,0 +1,206 @@
+/** SubjectAltName's names (RFC 5280 §4.2.1.6): as text with the kind in front, and as DER. */
+import { isUtf8 } from 'node:buffer';
+import { isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { CertMateError } from '../errors.js';
+import * as der from './der.js';
+import { DerError, DerReader, TAG } from './der.js';
+import { OID } from './oids.js';
+
+/** One name. `upn` is Microsoft's user principal name, an otherName. */
+export interface GeneralName {
+  kind: 'email' | 'dns' | 'ip' | 'uri' | 'upn';
+  value: string;
+}
+
+/** Octets of a mailbox (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690), of a domain name in text (RFC 1035). */
+const MAX_MAILBOX = 254;
+const MAX_DOMAIN = 253;
+const MAX_URI = 2048;
+const MAX_UPN = 256;
+
+const UPN = der.objectIdentifier(OID.userPrincipalName);
+
+/** Each kind's rules: gives the normal form or throws. */
+const NORMALISE: Readonly<Record<GeneralName['kind'], (value: string) => string>> = {
+  email: mailbox,
+  dns: dnsName,
+  ip: ipAddress,
+  uri: absoluteUri,
+  upn: principalName,
+};
+
+/**
+ * Reads `email:alice@example.com`, `dns:…`, `ip:…`, `uri:…`, `upn:…` and gives the normal form: domains as lower-case
+ * A-labels, addresses as RFC 5952 writes them.
+ * @throws CertMateError VALIDATION_FAILED that says what is wrong with it
+ */
+export function parseGeneralName(text: string): GeneralName {
+  const colon = text.indexOf(':');
+  const kind = text.slice(0, Math.max(colon, 0)).trim().toLowerCase();
+  if (!Object.hasOwn(NORMALISE, kind))
+    throw invalid('A subject alternative name begins with its kind: email:, dns:, ip:, uri: or upn:.');
+  return normaliseGeneralName({ kind: kind as GeneralName['kind'], value: text.slice(colon + 1).trim() });
+}
+
+/** The same for a name that is already taken apart, such as one that a request asked for. */
+export function normaliseGeneralName({ kind, value }: GeneralName): GeneralName {
+  return { kind, value: NORMALISE[kind](value) };
+}
+
+/** `email:alice@example.com`: what `parseGeneralName` reads. */
+export function formatGeneralName({ kind, value }: GeneralName): string {
+  return `${kind}:${value}`;
+}
+
+function mailbox(value: string): string {
+  const at = value.lastIndexOf('@');
+  const local = value.slice(0, Math.max(at, 0));
+  // A dot-atom (RFC 5322 §3.2.3): quoted local parts exist on paper, and break relying parties.
+  if (!/^[A-Za-z\d!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z\d!#$%&'*+/=?^_`{|}~-]+)*$/.test(local) || local.length > 64)
+    throw invalid('An email name must be a bare ASCII address such as alice@example.com.');
+  const domain = dnsName(value.slice(at + 1));
+  if (domain.startsWith('*') || local.length + 1 + domain.length > MAX_MAILBOX)
+    throw invalid('An email name must be a bare ASCII address such as alice@example.com, of at most 254 characters.');
+  return `${local}@${domain}`;
+}
+
+function dnsName(value: string): string {
+  const ascii = toAscii(value.toLowerCase());
+  const labels = ascii.split('.');
+  const wildcard = labels[0] === '*' && labels.length > 2;
+  const named = wildcard ? labels.slice(1) : labels;
+  const wellFormed = named.every((label) => /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/.test(label));
+  // A last label of digits would be an address to every URL parser.
+  if (!wellFormed || ascii.length > MAX_DOMAIN || /^\d+$/.test(labels.at(-1) as string))
+    throw invalid('A domain name is made of labels of letters, digits and inner hyphens, such as host.example.com.');
+  return ascii;
+}
+
+/** U-labels as A-labels (RFC 5891), or '' where that is not possible. */
+function toAscii(domain: string): string {
+  if (/^[a-z\d.*-]*$/.test(domain) && !domain.includes('xn--')) return domain;
+  // What follows parses URLs' hosts, so nothing that ends a host may get there.
+  return /^(?:[a-z\d.*-]|[^\p{ASCII}])+$/u.test(domain) ? domainToASCII(domain) : '';
+}
+
+function ipAddress(value: string): string {
+  if (isIPv4(value)) return value;
+  if (!isIPv6(value) || value.includes('%'))
+    throw invalid('An ip name is one IPv4 or IPv6 address, without prefix length.');
+  return canonicalIpv6(value);
+}
+
+/** The URL serialiser compresses as RFC 5952 §4 asks. */
+function canonicalIpv6(value: string): string {
+  return new URL(`http://[${value}]/`).hostname.slice(1, -1);
+}
+
+function absoluteUri(value: string): string {
+  const wrong = (): CertMateError =>
+    invalid('A uri name must be an absolute URI such as spiffe://example.com/device, of at most 2048 characters.');
+  if (/[\p{Cc}\s]/u.test(value) || !URL.canParse(value)) throw wrong();
+  const parsed = new URL(value);
+  const uri = /[^\p{ASCII}]/u.test(value) ? parsed.href : value;
+  // RFC 3986 §3: scheme, then something, in its characters only; an authority names a host (RFC 5280 §4.2.1.6).
+  if (!/^[a-z][a-z\d+.-]*:(?:[\w.~:/?#[\]@!$&'()*+,;=-]|%[\da-f]{2})+$/i.test(uri) || uri.length > MAX_URI)
+    throw wrong();
+  if (/^[^:]+:\/\//.test(uri) && parsed.hostname === '') throw wrong();
+  return uri;
+}
+
+function principalName(value: string): string {
+  if (!/^[^\s@\p{Cc}\p{Cs}]+@[^\s@\p{Cc}\p{Cs}]+$/u.test(value) || value.length > MAX_UPN)
+    throw invalid('A upn name must look like alice@corp.example.com, without spaces.');
+  return value;
+}
+
+/** GeneralName in DER; the value is taken to be in normal form. */
+export function encodeGeneralName({ kind, value }: GeneralName): Buffer {
+  switch (kind) {
+    case 'email':
+      return der.contextPrimitive(1, der.asciiBytes(value));
+    case 'dns':
+      return der.contextPrimitive(2, der.asciiBytes(value));
+    case 'uri':
+      return der.contextPrimitive(6, der.asciiBytes(value));
+    case 'ip':
+      return der.contextPrimitive(7, ipOctets(value));
+    case 'upn':
+      return der.contextConstructed(0, UPN, der.contextExplicit(0, der.utf8String(value)));
+  }
+}
+
+/**
+ * Reads GeneralNames (the value of a SubjectAltName). The values are as found, not judged: names that somebody else wrote
+ * go through `normaliseGeneralName` before they are certified.
+ * @returns the names of our kinds in order, and how many there were of other kinds
+ * @throws DerError
+ */
+export function decodeGeneralNames(bytes: Buffer): { names: GeneralName[]; other: number } {
+  const reader = new DerReader(bytes);
+  const list = reader.sequence();
+  reader.end();
+  const names: GeneralName[] = [];
+  let other = 0;
+  while (!list.atEnd) {
+    const name = decodeGeneralName(list);
+    if (name === null) other += 1;
+    else names.push(name);
+  }
+  return { names, other };
+}
+
+function decodeGeneralName(list: DerReader): GeneralName | null {
+  const element = list.read();
+  switch (element.tag) {
+    case 0x81:
+      return { kind: 'email', value: ascii(element.content) };
+    case 0x82:
+      return { kind: 'dns', value: ascii(element.content) };
+    case 0x86:
+      return { kind: 'uri', value: ascii(element.content) };
+    case 0x87:
+      return { kind: 'ip', value: ipText(element.content) };
+    case 0xa0: {
+      const inner = element.reader();
+      if (inner.oid() !== OID.userPrincipalName) return null;
+      const value = inner.constructed(0xa0);
+      inner.end();
+      const text = value.content(TAG.utf8String);
+      value.end();
+      if (!isUtf8(text)) throw new DerError('user principal name is not UTF-8');
+      return { kind: 'upn', value: text.toString('utf8') };
+    }
+    default:
+      return null;
+  }
+}
+
+function ascii(content: Buffer): string {
+  if (content.some((octet) => octet > 0x7f)) throw new DerError('not an IA5String');
+  return content.toString('latin1');
+}
+
+function ipOctets(address: string): Buffer {
+  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
+  if (!isIPv6(address) || address.includes('%')) throw new DerError('not an IP address');
+  const [head = '', tail = ''] = canonicalIpv6(address).split('::');
+  const groups = (text: string): string =>
+    text
+      .split(':')
+      .map((group) => (group === '' ? '' : group.padStart(4, '0')))
+      .join('');
+  const last = groups(tail);
+  return Buffer.from(groups(head).padEnd(32 - last.length, '0') + last, 'hex');
+}
+
+function ipText(octets: Buffer): string {
+  if (octets.length === 4) return octets.join('.');
+  if (octets.length !== 16) throw new DerError('IP address has neither 4 nor 16 octets');
+  return canonicalIpv6(octets.toString('hex').replace(/.{4}(?!$)/g, '$&:'));
+}
+
+function invalid(message: string): CertMateError {
+  return new CertMateError('VALIDATION_FAILED', message);
+}
