@@ -1,0 +1,164 @@
+/**
+ * One process at a time on a data directory.
+ *
+ * A file `lock` names its owner by process id, boot and start time, so that a lock whose owner died, or whose process id
+ * now belongs to somebody else, is recognised at once. An owner in another container or on another machine cannot be
+ * looked up; it is believed alive as long as it keeps touching the file.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { type FileHandle, link, open, readFile, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { StartupError } from '../errors.js';
+import { discard, makeDirectory, systemCode, writeNewFile } from './durable.js';
+
+const BEAT_MS = 5_000;
+/** A foreign owner that has not touched the file for so long is dead. */
+const DEAD_AFTER_MS = 4 * BEAT_MS;
+
+interface Owner {
+  pid: number;
+  /** Names the process among all that ever had this pid: its start, in clock ticks since boot. Empty where unknown. */
+  started: string;
+  /** Names the world in which the pid means anything: boot and pid namespace. Empty where unknown. */
+  world: string;
+}
+
+export interface DirectoryLock {
+  /** Lets the next process in. */
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the directory for this process; makes it (0700) if there is none.
+ * @throws StartupError naming the process that has it
+ */
+export async function lockDirectory(path: string): Promise<DirectoryLock> {
+  await makeDirectory(path);
+  const file = join(path, 'lock');
+  const content = JSON.stringify(currentOwner());
+  // It appears under its name with its content, so nobody ever reads half a lock.
+  const prepared = join(path, `.lock-${randomBytes(6).toString('hex')}`);
+  await writeNewFile(prepared, content, 0o600);
+  try {
+    while (!(await placed(prepared, file))) {
+      const found = await readFile(file, 'utf8').catch(() => '');
+      const owner = parseOwner(found);
+      if (await isAlive(owner, file, prepared)) throw inUse(path, owner);
+      await removeStale(found, file, `${prepared}-stale`);
+    }
+  } finally {
+    await discard(prepared);
+  }
+  return held(file, content, await open(file, 'r+'));
+}
+
+async function placed(prepared: string, file: string): Promise<boolean> {
+  try {
+    await link(prepared, file);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function held(file: string, content: string, handle: FileHandle): DirectoryLock {
+  // Writing, rather than setting a time, takes the time from where the file is kept.
+  const beat = setInterval(() => void handle.write(content, 0).catch(() => undefined), BEAT_MS).unref();
+  return {
+    async release() {
+      clearInterval(beat);
+      await handle.close();
+      if ((await readFile(file, 'utf8').catch(() => null)) === content) await discard(file);
+    },
+  };
+}
+
+async function isAlive(owner: Owner | null, file: string, prepared: string): Promise<boolean> {
+  if (owner?.world === worldOf()) return isRunning(owner);
+  for (let seen = await stat(file).catch(() => null); seen !== null; await delay(BEAT_MS / 5)) {
+    // Both times come from the clock of the file system.
+    const handle = await open(prepared, 'r+');
+    await handle.write('{', 0).finally(() => handle.close());
+    const { mtimeMs: now } = await stat(prepared);
+    const later = await stat(file).catch(() => null);
+    if (later === null || now - later.mtimeMs > DEAD_AFTER_MS) return false;
+    if (later.ino === seen.ino && later.mtimeMs > seen.mtimeMs) return true;
+    seen = later;
+  }
+  return false;
+}
+
+function isRunning({ pid, started }: Owner): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return false;
+  }
+  return startOf(pid) === started;
+}
+
+/**
+ * Moves a dead owner's lock away. Of two processes that found it dead, the slower must not move away the lock that the
+ * faster has just placed: whatever it moved is looked at again, and put back if it is another.
+ */
+async function removeStale(stale: string, file: string, aside: string): Promise<void> {
+  try {
+    await rename(file, aside);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  if ((await readFile(aside, 'utf8')) !== stale) await link(aside, file).catch(() => undefined);
+  await discard(aside);
+}
+
+function parseOwner(content: string): Owner | null {
+  try {
+    const owner: unknown = JSON.parse(content);
+    if (typeof owner !== 'object' || owner === null) return null;
+    const { pid, started, world } = owner as Partial<Owner>;
+    if (typeof pid !== 'number' || typeof started !== 'string' || typeof world !== 'string') return null;
+    return { pid, started, world };
+  } catch {
+    return null;
+  }
+}
+
+function inUse(path: string, owner: Owner | null): StartupError {
+  const by = owner === null ? 'another process' : `process ${owner.pid}`;
+  return new StartupError(
+    `the data directory ${path} is in use by ${by}; stop that one first, or set CERTMATE_DATA_DIR`,
+  );
+}
+
+function currentOwner(): Owner {
+  return { pid: process.pid, started: startOf(process.pid), world: worldOf() };
+}
+
+/** Field 22 of /proc/<pid>/stat; the name in field 2 may hold spaces and parentheses. */
+function startOf(pid: number): string {
+  const text = textOf(`/proc/${pid}/stat`);
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+function worldOf(): string {
+  const boot = textOf('/proc/sys/kernel/random/boot_id').trim();
+  if (boot === '') return '';
+  try {
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+  } catch {
+    return boot;
+  }
+}
+
+/** Empty where there is no /proc. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

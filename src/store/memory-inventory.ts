@@ -1,0 +1,258 @@
+/** Every record in memory: by identifier, by serial, filtered, searched, sorted and counted. The store alone changes it. */
+import type { CertificateRecord, Identifier, Serial } from '../types.js';
+import { Columns } from './columns.js';
+import { Counters } from './counters.js';
+import { decodeCursor, encodeCursor, type Position } from './cursor.js';
+import type {
+  CertificatePage,
+  Inventory,
+  InventoryCounts,
+  InventoryQuery,
+  RevokedSerial,
+  SerialOwner,
+  SortKey,
+  SortOrder,
+} from './inventory.js';
+import { SearchText } from './search-text.js';
+import { type Selection, select } from './selection.js';
+import { SharedValues } from './sharing.js';
+import { SortedOrder } from './sorted-order.js';
+import { STATUSES } from './status.js';
+
+/** The orders that are kept; one by status follows from the one by identifier and the time. */
+const KEYS = {
+  created_at: (record: CertificateRecord) => record.created_at,
+  expires_at: (record: CertificateRecord) => record.expires_at,
+  common_name: (record: CertificateRecord) => record.common_name.toLowerCase(),
+  email: (record: CertificateRecord) => record.email?.toLowerCase() ?? '',
+  cert_usage: (record: CertificateRecord) => record.cert_usage,
+  identifier: () => '',
+};
+
+type KeptOrder = keyof typeof KEYS;
+const KEPT_ORDERS = Object.keys(KEYS) as KeptOrder[];
+
+const DEFAULT_LIMIT = 100;
+/** So many records are put in order in one go while others wait: about 5 ms. */
+const SLICE = 1000;
+
+export class MemoryInventory implements Inventory {
+  /** A record's place here is its slot: its number in every other structure. */
+  readonly #records: CertificateRecord[] = [];
+  readonly #slots = new Map<Identifier, number>();
+  readonly #slotsBySerial = new Map<Serial, number>();
+  /** Slots of which any serial, current or replaced, is revoked. */
+  readonly #revoked = new Set<number>();
+  readonly #shared = new SharedValues();
+  readonly #columns = new Columns();
+  readonly #counters = new Counters();
+  readonly #names = new SearchText((slot) => namesOf(this.#record(slot)));
+  readonly #serials = new SearchText((slot) => serialsOf(this.#record(slot)));
+  readonly #orders = new Map<KeptOrder, SortedOrder>(
+    KEPT_ORDERS.map((name) => [
+      name,
+      new SortedOrder((slot) => ({ key: KEYS[name](this.#record(slot)), identifier: this.#record(slot).identifier })),
+    ]),
+  );
+
+  get size(): number {
+    return this.#records.length;
+  }
+
+  get(identifier: Identifier): CertificateRecord | undefined {
+    const slot = this.#slots.get(identifier);
+    return slot === undefined ? undefined : this.#records[slot];
+  }
+
+  bySerial(serial: Serial): SerialOwner | undefined {
+    const slot = this.#slotsBySerial.get(serial);
+    if (slot === undefined) return undefined;
+    const record = this.#record(slot);
+    if (record.serial_number === serial) return { record, replaced: null };
+    return { record, replaced: record.history.find(({ serial_number }) => serial_number === serial) ?? null };
+  }
+
+  /** Adds a record or replaces the one of its identifier; gives back what is kept: a frozen copy. */
+  put(given: CertificateRecord): CertificateRecord {
+    const record = this.#shared.compact(given);
+    const known = this.#slots.get(record.identifier);
+    const slot = known ?? this.#records.length;
+    if (known === undefined) {
+      this.#records.push(record);
+      this.#slots.set(record.identifier, slot);
+      for (const order of this.#orders.values()) order.add(slot);
+      this.#names.changed(slot);
+      this.#serials.changed(slot);
+    } else {
+      this.#exchange(slot, record);
+    }
+    this.#columns.set(slot, record);
+    this.#counters.add(record);
+    for (const serial of serialsOf(record)) this.#slotsBySerial.set(serial, slot);
+    if (record.revocation.revoked || record.history.some(({ revoked_at }) => revoked_at !== null))
+      this.#revoked.add(slot);
+    else this.#revoked.delete(slot);
+    return record;
+  }
+
+  list(query: InventoryQuery, now: Date): CertificatePage {
+    const sort = query.sort ?? 'created_at';
+    const order = query.order ?? (sort === 'created_at' ? 'desc' : 'asc');
+    const from = query.cursor === undefined ? null : decodeCursor(query.cursor, sort, order);
+    const selection = select(query, this.#columns, this.size, this.#search(query.search), now);
+    const { slots, more } = this.#page(selection, sort, order, from, query.limit ?? DEFAULT_LIMIT);
+    const last = slots.at(-1);
+    return {
+      records: slots.map((slot) => this.#record(slot)),
+      total: selection.total,
+      next_cursor: more && last !== undefined ? encodeCursor(sort, order, this.#position(last, sort, selection)) : null,
+    };
+  }
+
+  counts(now: Date): InventoryCounts {
+    return this.#counters.counts(now);
+  }
+
+  *revocations(): Generator<RevokedSerial, void, undefined> {
+    for (const slot of this.#revoked) {
+      const { serial_number, expires_at, revocation, history } = this.#record(slot);
+      if (revocation.revoked) {
+        const { revoked_at, reason_revoked, invalidity_date } = revocation;
+        yield {
+          serial: serial_number,
+          expires_at,
+          revoked_at: revoked_at ?? '',
+          reason: reason_revoked ?? 'unspecified',
+          invalidity_date,
+        };
+      }
+      for (const replaced of history) {
+        const { revoked_at, reason_revoked } = replaced;
+        if (revoked_at === null) continue;
+        yield {
+          serial: replaced.serial_number,
+          expires_at: replaced.expires_at,
+          revoked_at,
+          reason: reason_revoked ?? 'unspecified',
+          invalidity_date: null,
+        };
+      }
+    }
+  }
+
+  records(): Iterable<CertificateRecord> {
+    return this.#records.values();
+  }
+
+  /** Prepares the orders and the search after a start, a little at a time, so that the first query need not. */
+  async warm(): Promise<void> {
+    for (const order of this.#orders.values()) {
+      while (!order.catchUp(this.size, SLICE)) await nextTurn();
+    }
+    for (const text of [this.#names, this.#serials]) {
+      for (let block = 0; block < text.blocks; block += 1) {
+        text.build(block);
+        if (block % 8 === 7) await nextTurn();
+      }
+    }
+  }
+
+  #exchange(slot: number, record: CertificateRecord): void {
+    const previous = this.#record(slot);
+    const moved = KEPT_ORDERS.filter((name) => KEYS[name](previous) !== KEYS[name](record));
+    for (const name of moved) this.#orders.get(name)?.withdraw(slot);
+    this.#records[slot] = record;
+    for (const name of moved) this.#orders.get(name)?.restore(slot);
+    this.#counters.remove(previous);
+    if (!equal(namesOf(previous), namesOf(record))) this.#names.changed(slot);
+    if (!equal(serialsOf(previous), serialsOf(record))) this.#serials.changed(slot);
+  }
+
+  /** Marks what a search finds; null if nothing is searched for. */
+  #search(search: string | undefined): Uint8Array | null {
+    if (search === undefined || search === '') return null;
+    const part = search.toLowerCase();
+    const marks = new Uint8Array(this.size);
+    this.#names.find(part, marks);
+    if (/^\d+$/.test(part)) this.#serials.find(part, marks);
+    const digits = part.replace(/^0x/, '').replaceAll(':', '');
+    if (/^[0-9a-f]{8,40}$/.test(digits)) {
+      const slot = this.#slotsBySerial.get(BigInt(`0x${digits}`).toString());
+      if (slot !== undefined) marks[slot] = 1;
+    }
+    // Few organizations differ: each is looked at once, not once for every record.
+    const organizations = this.#columns.organizations.select((text) => text.toLowerCase().includes(part));
+    if (organizations.includes(1)) {
+      const { organization } = this.#columns;
+      for (let slot = 0; slot < marks.length; slot += 1)
+        if (organizations[organization[slot] as number] === 1) marks[slot] = 1;
+    }
+    return marks;
+  }
+
+  #page(
+    selection: Selection,
+    sort: SortKey,
+    order: SortOrder,
+    from: Position | null,
+    limit: number,
+  ): { slots: number[]; more: boolean } {
+    const slots: number[] = [];
+    let more = false;
+    const walk = (name: KeptOrder, after: Position | null, chosen: (mark: number) => boolean): void => {
+      const kept = this.#orders.get(name) as SortedOrder;
+      kept.complete(this.size);
+      kept.walk(order, after, (slot) => {
+        if (!chosen(selection.found[slot] as number)) return true;
+        more = slots.length === limit;
+        if (!more) slots.push(slot);
+        return !more;
+      });
+    };
+    if (sort !== 'status') {
+      walk(sort, from, (mark) => mark !== 0);
+      return { slots, more };
+    }
+    const codes = STATUSES.map((_, code) => code);
+    if (order === 'desc') codes.reverse();
+    let start = from;
+    const resumed = from === null ? 0 : codes.findIndex((code) => STATUSES[code] === from.key);
+    for (const code of codes.slice(Math.max(0, resumed))) {
+      if (!more && (selection.byStatus[code] ?? 0) > 0) {
+        walk(
+          'identifier',
+          start === null ? null : { key: '', identifier: start.identifier },
+          (mark) => mark === code + 1,
+        );
+      }
+      start = null;
+    }
+    return { slots, more };
+  }
+
+  #position(slot: number, sort: SortKey, selection: Selection): Position {
+    const record = this.#record(slot);
+    const key = sort === 'status' ? (STATUSES[(selection.found[slot] as number) - 1] ?? '') : KEYS[sort](record);
+    return { key, identifier: record.identifier };
+  }
+
+  #record(slot: number): CertificateRecord {
+    return this.#records[slot] as CertificateRecord;
+  }
+}
+
+function namesOf({ common_name, email, identifier }: CertificateRecord): string[] {
+  return email === null || email === common_name ? [common_name, identifier] : [common_name, email, identifier];
+}
+
+function serialsOf({ serial_number, history }: CertificateRecord): string[] {
+  return [serial_number, ...history.map((replaced) => replaced.serial_number)];
+}
+
+function equal(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
