@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join, normalize } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { freePort } from './free-port.js';
 import { root } from './root.js';
 
 interface Stage {
@@ -69,16 +69,6 @@ test('every npm command of the Dockerfile is a script of package.json or npm’s
     else assert.ok(['ci', 'prune'].includes(verb ?? ''), command);
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  assert.ok(address !== null && typeof address === 'object');
-  return address.port;
-}
 
 /** Carries out the steps of every stage; the folder that stands for `/app` of the last one, and its environment. */
 function replay(t: TestContext, top: string): { app: string; env: NodeJS.ProcessEnv } {

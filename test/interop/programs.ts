@@ -1,0 +1,128 @@
+/** Other people's programs: found, run to their end, or missed with a reason. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+// Servers live in sbin, which is not in everybody's PATH.
+const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+const environment = { ...process.env, PATH: folders.join(delimiter), LC_ALL: 'C' };
+
+function isInstalled(program: string): boolean {
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The reason to skip a test that needs these programs, else false: `{ skip: missing('openssl') }`. */
+export function missing(...programs: string[]): string | false {
+  const absent = programs.filter((program) => !isInstalled(program));
+  return absent.length === 0 ? false : `${absent.join(' and ')} not installed`;
+}
+
+export interface Outcome {
+  /** The exit code; null if a signal ended it. */
+  status: number | null;
+  /** What it wrote to stdout, then what it wrote to stderr. */
+  output: string;
+}
+
+/** The words of a command line; a value put into it stays one word whatever it holds. */
+function commandLine(text: TemplateStringsArray, values: string[]): string[] {
+  const words: string[] = [];
+  let word: string | null = null;
+  for (const [number, part] of text.entries()) {
+    for (const piece of part.split(/(\s+)/)) {
+      if (/^\s+$/.test(piece)) {
+        if (word !== null) words.push(word);
+        word = null;
+      } else if (piece !== '') {
+        word = (word ?? '') + piece;
+      }
+    }
+    const value = values[number];
+    if (value !== undefined) word = (word ?? '') + value;
+  }
+  return word === null ? words : [...words, word];
+}
+
+/** Runs a program to its end; it may take at most 60 s: ``await run`openssl crl -in ${path} -noout` ``. */
+export async function run(text: TemplateStringsArray, ...values: string[]): Promise<Outcome> {
+  const [program = '', ...args] = commandLine(text, values);
+  const child = spawn(program, args, { env: environment, timeout: 60_000, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  return { status, output: Buffer.concat([...stdout, ...stderr]).toString() };
+}
+
+export interface RunningProgram {
+  readonly pid: number;
+  /** Everything it has written so far. */
+  output(): string;
+  running(): boolean;
+  signal(name: NodeJS.Signals): void;
+  /** Asks it to end, waits for that, and insists after 10 s. Gives its exit code, null if a signal ended it. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts a program that stays. */
+export function start(
+  program: string,
+  args: string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): RunningProgram {
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: { ...environment, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('error', (error) => {
+      output += error.message;
+      resolve(null);
+    });
+    child.on('close', resolve);
+  });
+  const running = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    running,
+    signal: (name) => void child.kill(name),
+    async stop() {
+      if (running()) child.kill('SIGTERM');
+      const insist = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      const code = await ended;
+      clearTimeout(insist);
+      return code;
+    },
+  };
+}
+
+/** A temporary folder that `remove` takes away again. */
+export function temporaryFolder(name: string): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), `certmate-${name}-`));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** Waits until `question` answers true; throws with what `describe` says after `seconds`. */
+export async function waitFor(question: () => Promise<boolean>, describe: () => string, seconds = 20): Promise<void> {
+  const deadline = performance.now() + seconds * 1000;
+  while (!(await question())) {
+    if (performance.now() > deadline) throw new Error(`Waited ${seconds} s in vain. ${describe()}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
