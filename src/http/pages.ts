@@ -1,0 +1,193 @@
+/**
+ * The scope in which pages live: templates, security headers, sessions, forms and the dress of errors. Register it with
+ * the plugins that bring the pages; nothing of it reaches the API or the relying parties' routes.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import cookie from '@fastify/cookie';
+import csrfProtection from '@fastify/csrf-protection';
+import formbody from '@fastify/formbody';
+import helmet from '@fastify/helmet';
+import session from '@fastify/session';
+import view from '@fastify/view';
+import { Eta } from 'eta';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { packageRoot } from '../config.js';
+import type { Clock } from '../types.js';
+import { notFoundHandler } from './not-found.js';
+import { pageError } from './page-error.js';
+import type { Principal } from './request.js';
+import { MemorySessionStore } from './session-store.js';
+
+/** The owner of a token. */
+type Account = Omit<Principal, 'kind'>;
+
+export interface PagesOptions {
+  publicUrl: string;
+  clock: Clock;
+  /** Who has this id now, with the present role; null once the token is removed or expired. */
+  principal: (id: string) => Account | null | Promise<Account | null>;
+  /** Plugins that register page routes. */
+  pages: readonly FastifyPluginAsync[];
+}
+
+export type Theme = 'system' | 'light' | 'dark';
+
+/** What every template may use beside its own page's model, as `it.site`. */
+export interface Site {
+  title: string;
+  /** The entry of the navigation that is marked. */
+  section: string;
+  theme: Theme;
+  visitor: Account | null;
+  /** Empty where no form can be sent. */
+  csrf: string;
+  /** The page to come back to after changing the theme. */
+  here: string;
+}
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Renders a page inside the layout. The model must hold every value its template prints. */
+    page(template: string, page: { title: string; section?: string }, model: object): FastifyReply;
+  }
+}
+
+const CONTENT_SECURITY_POLICY: Record<string, string[]> = {
+  'default-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+  'img-src': ["'self'", 'data:'],
+  'connect-src': ["'self'"],
+  'form-action': ["'self'"],
+  'frame-ancestors': ["'none'"],
+  'base-uri': ["'none'"],
+};
+const CSP_TEXT = Object.entries(CONTENT_SECURITY_POLICY)
+  .map(([name, values]) => [name, ...values].join(' '))
+  .join(';');
+
+const SWEEP_EVERY_MS = 10 * 60_000;
+
+export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
+  const secure = options.publicUrl.startsWith('https:');
+  await addSecurityHeaders(app, secure);
+  await addTemplates(app);
+  await app.register(cookie);
+  await app.register(formbody);
+  await addSessions(app, options, secure);
+  await addCsrfProtection(app);
+
+  app.setErrorHandler((error, request, reply) => {
+    const { code, status, title, message, retryAfter } = pageError(error, options.publicUrl);
+    if (code === 'UNAUTHENTICATED') return reply.redirect(loginHref(request), 303);
+    if (status >= 500) request.log.error({ err: error }, 'a page failed');
+    if (retryAfter !== null) reply.header('retry-after', retryAfter);
+    return reply.code(status).page('error', { title }, { status, message });
+  });
+  // The whole server's: browsers get a page for an unknown address; programs, and all under /api, the API's answer.
+  app.setNotFoundHandler((request, reply) => {
+    if (request.method !== 'GET' || request.url.startsWith('/api/') || !wantsHtml(request)) {
+      return notFoundHandler(request, reply);
+    }
+    const message = 'There is nothing at this address. It may have been mistyped, or the link is out of date.';
+    return reply.code(404).page('error', { title: 'Page not found' }, { status: 404, message });
+  });
+  for (const plugin of options.pages) await app.register(plugin);
+};
+
+async function addSecurityHeaders(app: FastifyInstance, secure: boolean): Promise<void> {
+  await app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: CONTENT_SECURITY_POLICY },
+    strictTransportSecurity: secure ? { maxAge: 180 * 24 * 3600, includeSubDomains: false } : false,
+    referrerPolicy: { policy: 'same-origin' },
+    xFrameOptions: { action: 'deny' },
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    // A request stopped before helmet's turn (by the rate limit, say) is answered by a page too.
+    if (!reply.raw.hasHeader('content-security-policy')) reply.header('content-security-policy', CSP_TEXT);
+  });
+}
+
+async function addTemplates(app: FastifyInstance): Promise<void> {
+  // A value that is missing prints as nothing instead of as the word "undefined".
+  const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
+  await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
+  app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
+    const { request } = this;
+    const visitor = request.principal;
+    const site: Site = {
+      title,
+      section,
+      theme: readTheme(request.cookies?.['theme']),
+      visitor,
+      csrf: request.session && (visitor !== null || section === 'login') ? this.generateCsrf() : '',
+      here: request.method === 'GET' ? request.url : '/',
+    };
+    return this.view(template, { ...model, site });
+  });
+}
+
+async function addSessions(app: FastifyInstance, { clock, principal }: PagesOptions, secure: boolean): Promise<void> {
+  const store = new MemorySessionStore(clock);
+  await app.register(session, {
+    // Sessions do not outlive the process, so neither does the key that signs their ids.
+    secret: randomBytes(48).toString('base64'),
+    cookieName: secure ? '__Host-certmate' : 'certmate',
+    store,
+    rolling: false,
+    saveUninitialized: false,
+    // The plugin would not save a "secure" session when a proxy ends TLS and is not trusted to say so: see below.
+    cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: false },
+  });
+  if (secure) app.addHook('onSend', async (_request, reply) => markCookiesSecure(reply));
+
+  const timer = setInterval(() => store.sweep(), SWEEP_EVERY_MS).unref();
+  app.addHook('onClose', async () => clearInterval(timer));
+
+  // Pages take sessions only: whatever a bearer token said about the caller does not count here.
+  app.addHook('onRequest', async (request) => {
+    request.principal = null;
+    const id = request.session.principalId;
+    if (id === undefined) return;
+    const account = await principal(id);
+    if (account === null) await request.session.regenerate();
+    else request.principal = { ...account, kind: 'session' };
+  });
+}
+
+async function addCsrfProtection(app: FastifyInstance): Promise<void> {
+  await app.register(csrfProtection, {
+    sessionPlugin: '@fastify/session',
+    getToken: (request) => (request.body as { _csrf?: string } | null)?._csrf,
+  });
+  app.addHook('preValidation', (request, reply, done) => {
+    if (request.method === 'GET' || request.method === 'HEAD') done();
+    else app.csrfProtection(request, reply, done);
+  });
+}
+
+/** Every cookie of a dashboard that is served over https is for https only, whatever the hop in front of us speaks. */
+function markCookiesSecure(reply: FastifyReply): void {
+  const header = reply.getHeader('set-cookie');
+  if (header === undefined) return;
+  const cookies = (Array.isArray(header) ? header : [String(header)]).map((text) =>
+    /;\s*secure(;|$)/i.test(text) ? text : `${text}; Secure`,
+  );
+  reply.removeHeader('set-cookie');
+  reply.header('set-cookie', cookies);
+}
+
+/** The login page, with the way back to a page that was asked for. */
+function loginHref(request: FastifyRequest): string {
+  return request.method === 'GET' && request.url !== '/' ? `/login?next=${encodeURIComponent(request.url)}` : '/login';
+}
+
+function readTheme(value: string | undefined): Theme {
+  return value === 'light' || value === 'dark' ? value : 'system';
+}
+
+function wantsHtml(request: FastifyRequest): boolean {
+  return request.headers.accept?.includes('text/html') ?? false;
+}

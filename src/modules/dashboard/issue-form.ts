@@ -1,0 +1,109 @@
+/** The issue form: what was typed, what is wrong with it, and the request it makes. */
+import type { CertMateError } from '../../errors.js';
+import { type IssueFields, issueFields } from './schema.js';
+import type { IssueRequest } from './services.js';
+
+/** What was typed, by field; unknown fields are left out and absent ones are empty. */
+export type Typed = Record<keyof IssueFields, string>;
+
+/** What to say beside each field. The key `form` is for what belongs to no field. */
+export type Problems = Partial<Record<keyof IssueFields | 'form', string>>;
+
+const NAMES = Object.keys(issueFields.shape) as (keyof IssueFields)[];
+
+/** The form as it is first opened. */
+export function blankForm(): Typed {
+  const blank = Object.fromEntries(NAMES.map((name) => [name, ''])) as Typed;
+  return {
+    ...blank,
+    cert_usage: 'api-mtls',
+    lifetime: '365',
+    lifetime_unit: 'days',
+    certificate_type: 'client',
+    renewal_threshold_days: '30',
+  };
+}
+
+/** Reads a sent form: its request if every field is well formed, else what is wrong. What was typed is kept either way. */
+export function readIssueForm(
+  body: unknown,
+): { typed: Typed; request: IssueRequest } | { typed: Typed; problems: Problems } {
+  const sent = (body ?? {}) as Record<string, unknown>;
+  const typed = Object.fromEntries(
+    NAMES.map((name) => [name, typeof sent[name] === 'string' ? sent[name] : '']),
+  ) as Typed;
+  const parsed = issueFields.safeParse(
+    Object.fromEntries(NAMES.map((name) => [name, typed[name] === '' ? undefined : typed[name]])),
+  );
+  if (parsed.success) return { typed, request: toRequest(parsed.data) };
+  const problems: Problems = {};
+  for (const { path, message } of parsed.error.issues) problems[path[0] as keyof IssueFields] ??= message;
+  return { typed, problems };
+}
+
+/** Puts the complaints of whoever issues certificates beside the fields they are about. */
+export function problemsOf(error: CertMateError): Problems {
+  const problems: Problems = {};
+  for (const { path, message } of error.details ?? []) {
+    const field = FIELD_OF[path.split('.')[0] ?? ''] ?? 'form';
+    problems[field] ??= sentence(message);
+  }
+  if (Object.keys(problems).length === 0) problems[FIELD_OF_CODE[error.code] ?? 'form'] = error.message;
+  return problems;
+}
+
+const FIELD_OF: Record<string, keyof IssueFields> = {
+  ...Object.fromEntries(NAMES.map((name) => [name, name])),
+  days_valid: 'lifetime',
+  hours_valid: 'lifetime',
+  store_key: 'discard_key',
+  renewal_enabled: 'renewal_off',
+};
+
+const FIELD_OF_CODE: Record<string, keyof IssueFields> = {
+  INVALID_CSR: 'csr',
+  WEAK_KEY: 'csr',
+  VALIDITY_EXCEEDS_CA: 'lifetime',
+  IDENTIFIER_TAKEN: 'identifier',
+};
+
+function toRequest(fields: IssueFields): IssueRequest {
+  const csr = fields.csr.trim();
+  const lifetime = Number(fields.lifetime || '365');
+  const extendedKeyUsage = listed(fields.extended_key_usage, /[\s,]+/);
+  return {
+    ...given('common_name', fields.common_name),
+    ...given('email', fields.email),
+    ...given('organization', fields.organization),
+    ...given('organizational_unit', fields.organizational_unit),
+    ...given('country', fields.country.toUpperCase()),
+    ...given('state', fields.state),
+    ...given('locality', fields.locality),
+    cert_usage: fields.cert_usage || 'api-mtls',
+    certificate_type: fields.certificate_type,
+    ...(fields.lifetime_unit === 'hours' ? { hours_valid: lifetime } : { days_valid: lifetime }),
+    ...(csr === '' && fields.key_type !== '' ? { key_type: fields.key_type } : {}),
+    ...given('csr', csr),
+    store_key: fields.discard_key === undefined,
+    subject_alt_names: listed(fields.subject_alt_names, /[\r\n,]+/),
+    ...(extendedKeyUsage.length === 0 ? {} : { extended_key_usage: extendedKeyUsage }),
+    notes: fields.notes,
+    tags: listed(fields.tags, /,/),
+    ...given('identifier', fields.identifier),
+    renewal_enabled: fields.renewal_off === undefined,
+    renewal_threshold_days: Number(fields.renewal_threshold_days || '30'),
+  };
+}
+
+function given<Name extends string>(name: Name, value: string): Partial<Record<Name, string>> {
+  return value === '' ? {} : ({ [name]: value } as Record<Name, string>);
+}
+
+function listed(text: string, separator: RegExp): string[] {
+  return text.split(separator).flatMap((entry) => entry.trim() || []);
+}
+
+function sentence(text: string): string {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}

@@ -1,0 +1,12 @@
+/** Which buttons a role gets. The server refuses the rest in any case: the access table decides. */
+import type { Role } from '../../types.js';
+
+export interface Rights {
+  /** Issue certificates and fetch private keys. */
+  issue: boolean;
+  revoke: boolean;
+}
+
+export function rightsOfRole(role: Role): Rights {
+  return { issue: role !== 'viewer', revoke: role === 'admin' };
+}

@@ -1,0 +1,79 @@
+/** The shapes of what the dashboard's forms send: strings only, as browsers send them. */
+import { z } from 'zod';
+import type { CertificateType, KeyType, RevocationReason } from '../../types.js';
+import { CERTIFICATE_TYPES, KEY_TYPES, REASONS } from './wording.js';
+
+const keysOf = <Key extends string>(table: Record<Key, unknown>) => Object.keys(table) as [Key, ...Key[]];
+
+const text = z.string().trim().default('');
+const upTo = (most: number) => text.refine((value) => value.length <= most, `Use at most ${most} characters.`);
+const wholeNumber = (least: number, most: number) =>
+  text.refine(
+    (value) => value === '' || (/^\d{1,6}$/.test(value) && Number(value) >= least && Number(value) <= most),
+    `Enter a whole number from ${least} to ${most}.`,
+  );
+const checkbox = z.literal('on').optional();
+
+/** What the issue form asks for beyond the form of each field is judged where certificates are issued. */
+export const issueFields = z
+  .object({
+    common_name: upTo(64),
+    email: upTo(254),
+    cert_usage: text.refine(
+      (value) => /^([a-z0-9][a-z0-9-]{0,31})?$/.test(value),
+      'Use small letters, digits and hyphens, at most 32 of them.',
+    ),
+    lifetime: wholeNumber(1, 8760),
+    lifetime_unit: z.enum(['days', 'hours']).default('days'),
+    key_type: z.enum(['', ...keysOf<KeyType>(KEY_TYPES)]).default(''),
+    organization: upTo(64),
+    organizational_unit: upTo(64),
+    country: text.refine((value) => /^([A-Za-z]{2})?$/.test(value), 'Use the two letters of the country: US, DE, IN …'),
+    state: upTo(128),
+    locality: upTo(128),
+    subject_alt_names: text,
+    csr: z.string().default(''),
+    certificate_type: z.enum(keysOf<CertificateType>(CERTIFICATE_TYPES)).default('client'),
+    extended_key_usage: text,
+    identifier: text.refine(
+      (value) => /^([a-zA-Z0-9][a-zA-Z0-9._-]{0,127})?$/.test(value),
+      'Begin with a letter or digit; then letters, digits, dots, hyphens and underscores.',
+    ),
+    notes: upTo(2000),
+    tags: text,
+    discard_key: checkbox,
+    renewal_off: checkbox,
+    renewal_threshold_days: wholeNumber(1, 3650),
+  })
+  .superRefine((fields, context) => {
+    if (fields.common_name === '' && fields.csr.trim() === '') {
+      context.addIssue({
+        code: 'custom',
+        path: ['common_name'],
+        message: 'Enter a name, such as an e-mail address or a host name.',
+      });
+    }
+    if (fields.lifetime_unit === 'days' && Number(fields.lifetime) > 3650) {
+      context.addIssue({ code: 'custom', path: ['lifetime'], message: 'Enter at most 3650 days.' });
+    }
+  });
+
+export type IssueFields = z.output<typeof issueFields>;
+
+export const revokeFields = z.object({
+  reason: z.enum(keysOf<RevocationReason>(REASONS), 'Choose why it is revoked.'),
+  invalidity_date: text.refine(
+    (value) =>
+      value === '' || (/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.test(value) && !Number.isNaN(Date.parse(`${value}Z`))),
+    'Enter a date and a time.',
+  ),
+});
+
+export type RevokeFields = z.output<typeof revokeFields>;
+
+export const loginFields = z.object({ token: text, next: text });
+export const themeFields = z.object({ theme: z.enum(['system', 'light', 'dark']), back: text });
+export const downloadParams = z.object({
+  id: z.string(),
+  type: z.enum(['crt', 'key', 'csr', 'chain', 'fullchain', 'der']),
+});

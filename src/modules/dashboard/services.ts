@@ -1,0 +1,111 @@
+/** What the dashboard needs of the rest of the house: the smallest interfaces that do. */
+import type { KeyObject } from 'node:crypto';
+import type {
+  Actor,
+  CertificateRecord,
+  CertificateStatus,
+  CertificateType,
+  KeyType,
+  RevocationReason,
+  Role,
+  Serial,
+} from '../../types.js';
+
+export type Certificate = CertificateRecord & { status: CertificateStatus };
+
+/** Selects and orders certificates; the fields mean what the query of `GET /api/client-certs` means. */
+export interface Selection {
+  search: string | undefined;
+  usage: string | undefined;
+  status: CertificateStatus | undefined;
+  sort: SortField;
+  order: 'asc' | 'desc';
+  limit: number;
+  cursor: string | undefined;
+}
+
+export type SortField = 'created_at' | 'expires_at' | 'common_name' | 'email' | 'cert_usage' | 'status';
+
+/** The body of `POST /api/client-certs` after parsing. */
+export interface IssueRequest {
+  common_name?: string;
+  email?: string;
+  organization?: string;
+  organizational_unit?: string;
+  country?: string;
+  state?: string;
+  locality?: string;
+  cert_usage: string;
+  certificate_type: CertificateType;
+  days_valid?: number;
+  hours_valid?: number;
+  key_type?: KeyType;
+  csr?: string;
+  store_key: boolean;
+  subject_alt_names: string[];
+  extended_key_usage?: string[];
+  notes: string;
+  tags: string[];
+  identifier?: string;
+  renewal_enabled: boolean;
+  renewal_threshold_days: number;
+}
+
+export type DownloadKind = 'crt' | 'key' | 'csr' | 'chain' | 'fullchain' | 'der';
+
+export interface Certificates {
+  list(selection: Selection): { certificates: Certificate[]; total: number; next_cursor: string | null };
+  get(identifier: string): Certificate;
+  issue(request: IssueRequest, actor: Actor): Promise<Certificate & { private_key_pem?: string | undefined }>;
+  download(
+    identifier: string,
+    kind: DownloadKind,
+    actor: Actor,
+  ): Promise<{ filename: string; media_type: string; body: Buffer }>;
+  revoke(
+    identifier: string,
+    revocation: { reason: RevocationReason; invalidity_date?: string | undefined },
+    actor: Actor,
+  ): Promise<Certificate>;
+  /** How many certificates there are, in all, by status and by usage, without the deleted ones. */
+  counts(): Counts;
+}
+
+export interface Counts {
+  total: number;
+  active: number;
+  expiring_soon: number;
+  expired: number;
+  held: number;
+  revoked: number;
+  by_usage: Record<string, number>;
+}
+
+export interface Authority {
+  readonly subjectText: string;
+  readonly issuerText: string;
+  /** SHA-256, colon-separated upper-case hex. */
+  readonly fingerprint: string;
+  readonly certificate: { readonly serial: Serial; readonly notBefore: Date; readonly notAfter: Date };
+  readonly signer: { readonly publicKey: KeyObject };
+}
+
+/** The CRL as it is being served. */
+export interface RevocationList {
+  readonly number: bigint;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** How many entries it has. */
+  readonly count: number;
+}
+
+export interface Account {
+  id: string;
+  name: string;
+  role: Role;
+}
+
+export interface Accounts {
+  /** Whose token this is; null for a wrong, removed or expired one. */
+  authenticate(token: string): Account | null | Promise<Account | null>;
+}
