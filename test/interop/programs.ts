@@ -67,7 +67,6 @@ export async function run(text: TemplateStringsArray, ...values: string[]): Prom
 }
 
 export interface RunningProgram {
-  readonly pid: number;
   /** Everything it has written so far. */
   output(): string;
   running(): boolean;
@@ -76,16 +75,18 @@ export interface RunningProgram {
   stop(): Promise<number | null>;
 }
 
-/** Starts a program that stays. */
+/** Starts a program that stays. With `group`, whatever it has started itself ends with it. */
 export function start(
   program: string,
   args: string[],
-  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { cwd?: string; env?: NodeJS.ProcessEnv; group?: boolean } = {},
 ): RunningProgram {
+  const { cwd, env, group = false } = options;
   const child = spawn(program, args, {
-    cwd: options.cwd,
-    env: { ...environment, ...options.env },
+    cwd,
+    env: { ...environment, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: group,
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
@@ -94,11 +95,17 @@ export function start(
       output += error.message;
       resolve(null);
     });
-    child.on('close', resolve);
+    child.on('exit', resolve);
   });
   const running = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  const killGroup = () => {
+    try {
+      if (group && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // Nobody is left in it.
+    }
+  };
   return {
-    pid: child.pid ?? 0,
     output: () => output,
     running,
     signal: (name) => void child.kill(name),
@@ -107,6 +114,7 @@ export function start(
       const insist = setTimeout(() => child.kill('SIGKILL'), 10_000);
       const code = await ended;
       clearTimeout(insist);
+      killGroup();
       return code;
     },
   };

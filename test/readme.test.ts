@@ -1,0 +1,33 @@
+// What README says about settings is what the program reads.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { test } from 'node:test';
+import { readConfig } from '../src/config.js';
+import { root } from './root.js';
+
+const config = readConfig({});
+const variables = new Map(
+  Object.entries(config).map(([name, value]) => [`CERTMATE_${name.replace(/[A-Z]/g, '_$&').toUpperCase()}`, value]),
+);
+const rows = (readFileSync(join(root, 'README.md'), 'utf8').match(/^\| `CERTMATE_.*$/gm) ?? []).map((row) => {
+  const [names = '', defaults = ''] = row.split(' | ');
+  return { names: names.match(/CERTMATE_[A-Z_]+/g) ?? [], defaults };
+});
+
+test('README’s table names every setting, and no other', () => {
+  const secrets = ['CERTMATE_API_TOKEN_FILE', 'CERTMATE_CA_PASSPHRASE_FILE'];
+  assert.deepEqual(rows.flatMap(({ names }) => names).sort(), [...variables.keys(), ...secrets].sort());
+});
+
+for (const [name, value] of variables) {
+  test(`README gives the default of ${name} that is used`, () => {
+    let printed = `\`${String(value)}\``;
+    if (value === null) printed = 'none';
+    if (typeof value === 'boolean') printed = value ? '`on`' : '`off`';
+    if (name.endsWith('_DIR')) printed = `\`${basename(String(value))}\``;
+    if (name === 'CERTMATE_PUBLIC_URL') printed = `\`${String(value).replace(String(config.port), '<port>')}\``;
+    const row = rows.find(({ names }) => names.includes(name));
+    assert.ok(row?.defaults.includes(printed), `${printed} is not in "${row?.defaults}"`);
+  });
+}
