@@ -46,7 +46,7 @@ const oneOf = <const Values extends readonly [string, ...string[]]>(values: Valu
   z.enum(values, `must be one of ${values.join(', ')}`);
 
 const publicUrl = z.string().transform((text, context) => {
-  const url = URL.parse(text);
+  const url = URL.canParse(text) ? new URL(text) : null;
   if (url && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username) {
     return url.href.replace(/\/+$/, '');
   }
@@ -110,8 +110,6 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     if (name.startsWith('CERTMATE_') && value) values[name] = value;
   }
   for (const name of SECRETS) readSecretFile(name, values);
-  const unknown = Object.keys(values).find((name) => !(name in settings.shape));
-  if (unknown) throw new StartupError(`${unknown} is not a setting of CertMate; see README.md for those that are`);
   const parsed = settings.safeParse(values);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -122,8 +120,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     host: s.CERTMATE_HOST,
     port: s.CERTMATE_PORT,
     publicUrl: s.CERTMATE_PUBLIC_URL ?? `http://localhost:${s.CERTMATE_PORT}`,
-    dataDir: resolve(packageRoot, s.CERTMATE_DATA_DIR),
-    logDir: resolve(packageRoot, s.CERTMATE_LOG_DIR),
+    dataDir: resolve(s.CERTMATE_DATA_DIR),
+    logDir: resolve(s.CERTMATE_LOG_DIR),
     apiToken: s.CERTMATE_API_TOKEN ?? null,
     caKeyType: s.CERTMATE_CA_KEY_TYPE,
     caSubject: s.CERTMATE_CA_SUBJECT,

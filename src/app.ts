@@ -1,0 +1,87 @@
+/** The whole house on one page: every module registered, in order. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { systemClock } from './clock.js';
+import { type Config, packageRoot } from './config.js';
+import { foundation } from './foundation.js';
+import { access } from './http/access.js';
+import { apiScope } from './http/api.js';
+import { health } from './http/health.js';
+import { openapi } from './http/openapi.js';
+import { pages } from './http/pages.js';
+import { errorHandler } from './http/problem.js';
+import { publicScope } from './http/public.js';
+import { requestIdentity } from './http/request.js';
+import { serverOptions } from './http/server.js';
+import { assets } from './http/static.js';
+import { audit } from './modules/audit/plugin.js';
+import { auditRoutes } from './modules/audit/routes.js';
+import { auth } from './modules/auth/plugin.js';
+import { keyRoutes } from './modules/auth/routes.js';
+import { caPlugin } from './modules/ca/plugin.js';
+import { caRoutes } from './modules/ca/routes.js';
+import { clientCertsPlugin } from './modules/client-certs/plugin.js';
+import { certificateRoutes } from './modules/client-certs/routes.js';
+import { crlPlugin } from './modules/crl/plugin.js';
+import { crlRoutes } from './modules/crl/routes.js';
+import { dashboardPlugin } from './modules/dashboard/plugin.js';
+import { ocspPlugin } from './modules/ocsp/plugin.js';
+import { ocspRoutes } from './modules/ocsp/routes.js';
+import { rateLimit } from './modules/rate-limit/plugin.js';
+import type { Clock } from './types.js';
+
+export interface AppOptions {
+  config: Config;
+  clock?: Clock;
+  /** Where log lines go; by default standard output. */
+  logger?: FastifyBaseLogger;
+}
+
+/** Builds the server, ready to listen. @throws StartupError what stops the start */
+export async function buildApp({ config, clock = systemClock, logger }: AppOptions): Promise<FastifyInstance> {
+  const app: FastifyInstance = fastify({ ...serverOptions(config), ...logging(config, logger) });
+  try {
+    await assemble(app, config, clock);
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  return app;
+}
+
+async function assemble(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+  const { dataDir, logDir, publicUrl, apiToken } = config;
+
+  app.setErrorHandler(errorHandler);
+  await app.register(requestIdentity);
+  await app.register(access);
+  await app.register(openapi, { version, publicUrl });
+  await app.register(health, { version });
+  await app.register(foundation, { config, clock });
+  await app.register(audit, { dataDir, logDir, clock, generateKey: () => app.keys.generate('ed25519') });
+
+  await app.register(caPlugin);
+  await app.register(crlPlugin);
+  await app.register(ocspPlugin);
+  await app.register(clientCertsPlugin);
+  // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
+  await app.register(auth, { dataDir, clock, apiToken });
+  await app.register(rateLimit, { enabled: config.rateLimits });
+
+  await app.register(publicScope(caRoutes, crlRoutes, ocspRoutes), { prefix: '/api' });
+  await app.register(apiScope(certificateRoutes, keyRoutes, auditRoutes), { prefix: '/api' });
+  await app.register(assets);
+  await app.register(pages, {
+    publicUrl,
+    clock,
+    principal: (id) => app.auth.principal(id),
+    pages: [dashboardPlugin],
+  });
+  await app.ready();
+}
+
+function logging({ logLevel }: Config, logger: FastifyBaseLogger | undefined): FastifyServerOptions {
+  return logger ? { loggerInstance: logger } : { logger: { level: logLevel } };
+}

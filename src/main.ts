@@ -1,0 +1,56 @@
+/** The process: configuration in, app built, listening, drained on SIGTERM. Nothing else. */
+import { buildApp } from './app.js';
+import { type Config, readConfig } from './config.js';
+import { StartupError } from './errors.js';
+import { orExit } from './exit.js';
+
+/** Requests that are still running when this many milliseconds have passed since SIGTERM are cut off. */
+const DRAIN = 10_000;
+
+/** Serves until SIGTERM or SIGINT. @throws StartupError what stops the start */
+async function serve(config: Config): Promise<void> {
+  const app = await buildApp({ config });
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    await app.close();
+    throw new StartupError(`cannot listen on ${config.host}:${config.port} (${(error as NodeJS.ErrnoException).code})`, {
+      cause: error,
+    });
+  }
+  greet(config, app.authority.fingerprint, app.auth.firstToken);
+  app.keys.warm(config.defaultKeyType);
+
+  let closing = false;
+  const drain = (signal: NodeJS.Signals): void => {
+    if (closing) return;
+    closing = true;
+    app.log.info({ signal }, 'closing');
+    setTimeout(() => process.exit(1), DRAIN).unref();
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        app.log.error({ err: error }, 'closing failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', drain);
+  process.on('SIGINT', drain);
+}
+
+/** Says on standard output where everything is; the first run's admin token is shown here and nowhere else, once. */
+function greet({ publicUrl }: Config, fingerprint: string, firstToken: string | null): void {
+  const lines = [
+    'CertMate is running.',
+    `  Dashboard       ${publicUrl}/client-certificates`,
+    `  API docs        ${publicUrl}/docs`,
+    `  CA fingerprint  SHA-256 ${fingerprint}`,
+  ];
+  if (firstToken !== null) {
+    lines.push(`  Admin API key   ${firstToken}`, '                  Shown this once: keep it somewhere safe.');
+  }
+  process.stdout.write(`\n${lines.join('\n')}\n\n`);
+}
+
+await orExit(() => serve(readConfig()));

@@ -1,0 +1,103 @@
+/** HTTP for client certificates: parse, call the lifecycle, answer. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { binary } from '../../http/binary.js';
+import { actorOf } from '../../http/request.js';
+import {
+  certificatePage,
+  certificateResource,
+  downloadParams,
+  identifierParams,
+  issuedCertificate,
+  issueRequest,
+  listQuery,
+  revokeRequest,
+  statistics,
+} from './schema.js';
+
+const tags = ['Client certificates'];
+
+export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
+  const { certificates } = app;
+
+  app.get(
+    '/client-certs',
+    {
+      schema: {
+        summary: 'List certificates, filtered, sorted and paged',
+        tags,
+        querystring: listQuery,
+        response: { 200: certificatePage },
+      },
+    },
+    async (request) => certificates.list(request.query),
+  );
+
+  for (const [path, summary] of [
+    ['/client-certs', 'Issue a certificate, with a key made here or for a CSR'],
+    ['/client-certs/create', 'Issue a certificate (older name of the same)'],
+  ] as const) {
+    app.post(
+      path,
+      { schema: { summary, tags, body: issueRequest, response: { 201: issuedCertificate } } },
+      async (request, reply) => {
+        const issued = await certificates.issue(request.body, actorOf(request));
+        return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issued);
+      },
+    );
+  }
+
+  app.get(
+    '/client-certs/stats',
+    { schema: { summary: 'Counts over all certificates', tags, response: { 200: statistics } } },
+    async () => ({ ...certificates.counts(), ca_status: 'active', renewal_enabled: false }),
+  );
+
+  app.get(
+    '/client-certs/:id',
+    {
+      schema: {
+        summary: 'Show one certificate',
+        tags,
+        params: identifierParams,
+        response: { 200: certificateResource },
+      },
+    },
+    async (request) => certificates.get(request.params.id),
+  );
+
+  app.get(
+    '/client-certs/:id/download/:type',
+    {
+      schema: {
+        summary: 'Download a file of a certificate (its key: operators only)',
+        tags,
+        params: downloadParams,
+        response: { 200: binary('application/x-pem-file', 'application/pkix-cert') },
+      },
+    },
+    async (request, reply) => {
+      const { id, type } = request.params;
+      const file = await certificates.download(id, type, actorOf(request));
+      return reply
+        .type(file.media_type)
+        .header('Content-Disposition', `attachment; filename="${file.filename}"`)
+        .header('Cache-Control', 'no-store')
+        .send(file.body);
+    },
+  );
+
+  app.post(
+    '/client-certs/:id/revoke',
+    {
+      schema: {
+        summary: 'Revoke a certificate; when it answers, CRL and OCSP say so',
+        tags,
+        params: identifierParams,
+        body: revokeRequest.nullish(),
+        response: { 200: certificateResource },
+      },
+    },
+    async (request) =>
+      certificates.revoke(request.params.id, request.body ?? revokeRequest.parse({}), actorOf(request)),
+  );
+};

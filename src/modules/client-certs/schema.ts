@@ -1,0 +1,234 @@
+/** The shapes of the client-certificate API, shared by routes and OpenAPI. */
+import { z } from 'zod';
+
+/** RFC 5280 appendix A.1: upper bounds of the name attributes. */
+const nameText = (most: number) =>
+  z
+    .string()
+    .trim()
+    .min(1, 'must not be empty')
+    .max(most, `must have at most ${most} characters`)
+    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must not contain control characters');
+
+const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+const isCountry = (code: string) => code !== 'ZZ' && regions.of(code) !== undefined;
+
+export const keyTypes = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const;
+export const certificateTypes = ['client', 'server', 'device', 'iot'] as const;
+export const statuses = ['active', 'expiring', 'expired', 'revoked', 'held', 'superseded', 'deleted'] as const;
+export const revocationReasons = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'certificateHold',
+  'privilegeWithdrawn',
+  'aACompromise',
+] as const;
+/** What a leaf's key may be used for; keyCertSign and cRLSign belong to CAs. */
+export const leafKeyUsages = [
+  'digitalSignature',
+  'nonRepudiation',
+  'keyEncipherment',
+  'dataEncipherment',
+  'keyAgreement',
+] as const;
+
+export const certUsage = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 of a-z, 0-9 and -, and must not begin with -');
+export const identifier = z
+  .string()
+  .regex(
+    /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/,
+    'must be 1 to 128 of letters, digits and . _ -, and begin with a letter or digit',
+  );
+const tag = z
+  .string()
+  .trim()
+  .min(1, 'must not be empty')
+  .max(64, 'must have at most 64 characters')
+  .regex(/^[^\p{Cc},]*$/u, 'must not contain commas or control characters');
+const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-21T20:38:00Z' });
+const timestamp = z.string().meta({ format: 'date-time', example: '2026-11-21T20:38:00Z' });
+const serialNumber = z.string().regex(/^\d+$/).meta({ description: 'Decimal: it exceeds 2^53.', example: '1234567890' });
+
+const subjectFields = {
+  email: z.string().trim().max(254, 'must have at most 254 characters').optional(),
+  organization: nameText(64).optional(),
+  organizational_unit: nameText(64).optional(),
+  country: z
+    .string()
+    .trim()
+    .toUpperCase()
+    .regex(/^[A-Z]{2}$/, 'must be a two-letter ISO 3166 code')
+    .refine(isCountry, 'must be a two-letter ISO 3166 code')
+    .optional(),
+  state: nameText(128).optional(),
+  locality: nameText(128).optional(),
+};
+
+/** What `POST /api/client-certs` takes. */
+export const issueRequest = z
+  .strictObject({
+    common_name: nameText(64).optional().meta({ description: 'Required unless the CSR names one.' }),
+    ...subjectFields,
+    cert_usage: certUsage.default('api-mtls'),
+    certificate_type: z.enum(certificateTypes).default('client'),
+    days_valid: z.int().min(1).max(3650).optional().meta({ description: 'Lifetime in days; 365 unless given.' }),
+    hours_valid: z.int().min(1).max(8760).optional().meta({ description: 'Lifetime in hours, instead of days.' }),
+    key_type: z.enum(keyTypes).optional(),
+    csr: z.string().max(98_304).optional().meta({ description: 'PKCS#10, PEM or base64 DER: then no key is made here.' }),
+    generate_key: z.boolean().optional(),
+    store_key: z.boolean().default(true).meta({ description: 'false: the key is in this answer only.' }),
+    subject_alt_names: z
+      .array(z.string().trim().min(1).max(2048))
+      .max(100)
+      .optional()
+      .meta({ description: 'Each with its kind: email:, dns:, ip:, uri:, upn:.', example: ['dns:laptop-7.example.com'] }),
+    key_usage: z.array(z.enum(leafKeyUsages)).min(1).max(5).optional(),
+    extended_key_usage: z.array(z.string().trim().min(1).max(128)).min(1).max(20).optional(),
+    notes: z.string().max(2000, 'must have at most 2000 characters').default(''),
+    tags: z.array(tag).max(50).default([]),
+    identifier: identifier.optional(),
+    renewal_enabled: z.boolean().default(true),
+    renewal_threshold_days: z.int().min(1).max(3650).default(30),
+  })
+  .meta({ id: 'IssueRequest' });
+
+export type IssueRequest = z.output<typeof issueRequest>;
+
+const certificateFields = {
+  type: z.literal('client_certificate'),
+  certificate_type: z.enum(certificateTypes),
+  identifier: z.string(),
+  common_name: z.string(),
+  email: z.string().nullable(),
+  organization: z.string().nullable(),
+  organizational_unit: z.string().nullable(),
+  country: z.string().nullable(),
+  state: z.string().nullable(),
+  locality: z.string().nullable(),
+  subject_alt_names: z.array(z.string()),
+  serial_number: serialNumber,
+  fingerprint_sha256: z.string(),
+  public_key_sha256: z.string(),
+  key_algorithm: z.enum(['RSA', 'EC', 'Ed25519']),
+  key_size: z.int(),
+  issuance_method: z.enum(['generated', 'csr']),
+  key_usage: z.array(z.string()),
+  extended_key_usage: z.array(z.string()),
+  created_at: timestamp,
+  not_before: timestamp,
+  expires_at: timestamp,
+  days_valid: z.number(),
+  cert_usage: z.string(),
+  notes: z.string(),
+  tags: z.array(z.string()),
+  status: z.enum(statuses),
+  has_private_key: z.boolean(),
+  deleted_at: timestamp.nullable(),
+  revocation: z.object({
+    revoked: z.boolean(),
+    revoked_at: timestamp.nullable(),
+    reason_revoked: z.enum(revocationReasons).nullable(),
+    invalidity_date: timestamp.nullable(),
+  }),
+  renewal: z.object({
+    renewal_enabled: z.boolean(),
+    renewal_threshold_days: z.int(),
+    last_renewed_at: timestamp.nullable(),
+    renewed_from: serialNumber.nullable(),
+  }),
+  history: z.array(
+    z.object({
+      serial_number: serialNumber,
+      expires_at: timestamp,
+      superseded_at: timestamp,
+      revoked_at: timestamp.nullable(),
+      reason_revoked: z.enum(revocationReasons).nullable(),
+    }),
+  ),
+};
+
+export const certificateResource = z.object(certificateFields).meta({ id: 'ClientCertificate' });
+
+export const issuedCertificate = z
+  .object({
+    ...certificateFields,
+    certificate_pem: z.string(),
+    chain_pem: z.string(),
+    private_key_pem: z.string().optional().meta({ description: 'Only when store_key is false.' }),
+  })
+  .meta({ id: 'IssuedClientCertificate' });
+
+const listFlag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+export const listQuery = z.strictObject({
+  usage: certUsage.optional(),
+  type: z.enum(certificateTypes).optional(),
+  status: z.enum(statuses).optional(),
+  revoked: listFlag.optional(),
+  organization: z.string().max(64).optional(),
+  search: z.string().max(256).optional().meta({ description: 'In common name, e-mail, organization, identifier, serial.' }),
+  expires_before: moment.optional(),
+  expires_after: moment.optional(),
+  tag: z.string().max(64).optional(),
+  sort: z.enum(['created_at', 'expires_at', 'common_name', 'email', 'cert_usage', 'status']).default('created_at'),
+  order: z.enum(['asc', 'desc']).optional().meta({ description: 'Newest first unless sorted by something else.' }),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(1024).optional().meta({ description: 'next_cursor of the page before.' }),
+});
+
+export const certificatePage = z
+  .object({ certificates: z.array(certificateResource), total: z.int(), next_cursor: z.string().nullable() })
+  .meta({ id: 'ClientCertificatePage' });
+
+export const identifierParams = z.object({ id: identifier });
+export const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der'] as const;
+export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds) });
+
+const snakeReasons = new Map<string, (typeof revocationReasons)[number]>(
+  revocationReasons.map((reason) => [reason.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), reason]),
+);
+// "aACompromise" and "cACompromise" read better as words of their own.
+snakeReasons.set('ca_compromise', 'cACompromise').set('aa_compromise', 'aACompromise');
+
+/** A reason in camelCase as RFC 5280 spells it or in snake_case; always given on in camelCase. */
+export const revocationReason = z
+  .string()
+  .transform((text, context) => {
+    const reason = revocationReasons.find((name) => name === text) ?? snakeReasons.get(text);
+    if (reason) return reason;
+    context.addIssue(`must be one of ${revocationReasons.join(', ')}`);
+    return z.NEVER;
+  })
+  .meta({ description: 'RFC 5280 §5.3.1, camelCase or snake_case.', example: 'keyCompromise' });
+
+export const revokeRequest = z
+  .strictObject({
+    reason: revocationReason.default('unspecified'),
+    invalidity_date: moment.optional().meta({ description: 'When the key was or may have been compromised.' }),
+  })
+  .meta({ id: 'RevokeRequest' });
+
+export const statistics = z
+  .object({
+    total: z.int(),
+    active: z.int(),
+    revoked: z.int(),
+    expired: z.int(),
+    expiring_soon: z.int(),
+    superseded: z.int(),
+    held: z.int(),
+    by_usage: z.record(z.string(), z.int()),
+    by_type: z.record(z.string(), z.int()),
+    by_organization: z.record(z.string(), z.int()),
+    by_key_algorithm: z.record(z.string(), z.int()),
+    expiring: z.array(z.object({ within_days: z.int(), count: z.int() })),
+    ca_status: z.string(),
+    renewal_enabled: z.boolean().meta({ description: 'Whether due certificates are renewed by themselves.' }),
+  })
+  .meta({ id: 'Statistics' });

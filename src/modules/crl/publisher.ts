@@ -1,0 +1,263 @@
+/** Publishes the CRL (RFC 5280 §5): full scope, numbered upward, never expired, never missing a revocation. */
+import { createHash } from 'node:crypto';
+import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { encodeCrlEntry, readCrl } from '../../pki/crl.js';
+import { decodePem, encodePem } from '../../pki/pem.js';
+import type { Folder } from '../../store/folder.js';
+import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
+
+/** What signs the CRL: the CA. */
+export interface CertListIssuer {
+  readonly subjectText: string;
+  readonly certificate: { readonly subject: Buffer; readonly notAfter: Date };
+  signCertList(request: {
+    thisUpdate: Date;
+    nextUpdate: Date;
+    number: bigint;
+    entries: readonly Buffer[];
+  }): Promise<Buffer[]>;
+}
+
+/** One serial number that must be on the CRL. */
+export interface RevokedSerial {
+  serial: Serial;
+  expires_at: Timestamp;
+  revoked_at: Timestamp;
+  reason: RevocationReason;
+  invalidity_date: Timestamp | null;
+}
+
+export interface PublisherParts {
+  authority: CertListIssuer;
+  /** Every revocation there is, held ones included. */
+  revocations: () => Iterable<RevokedSerial>;
+  /** Where `crl-<number>.der` are kept. */
+  crlFolder: Folder;
+  /** Where `crl.pem` is kept: the CA's folder. */
+  caFolder: Folder;
+  clock: Clock;
+  log: Log;
+  /** Lifetime of a CRL. */
+  hours: number;
+}
+
+/** A published CRL and what is known of it. */
+export interface PublishedCrl {
+  number: bigint;
+  thisUpdate: Date;
+  nextUpdate: Date;
+  der: Buffer;
+  /** Strong entity tag, quoted (RFC 9110 §8.8.3). */
+  etag: string;
+  count: number;
+}
+
+/** How many numbered CRLs stay on disk. */
+const KEPT = 10;
+const FILE = /^crl-(\d{1,48})\.der$/;
+
+interface Entry {
+  bytes: Buffer;
+  expiresAt: number;
+}
+
+export class CrlPublisher {
+  readonly #parts: PublisherParts;
+  readonly #entries = new Map<Serial, Entry>();
+  #current: PublishedCrl | null = null;
+  #lastNumber = 0n;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<void> | null = null;
+
+  private constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Loads the last CRL, or publishes a new one if that is missing, damaged, of another CA, half through its life or
+   * lacks a revocation.
+   */
+  static async open(parts: PublisherParts): Promise<CrlPublisher> {
+    const publisher = new CrlPublisher(parts);
+    await publisher.#load();
+    return publisher;
+  }
+
+  /** The CRL to give out. */
+  get current(): PublishedCrl {
+    if (!this.#current) throw new Error('no CRL has been published yet');
+    return this.#current;
+  }
+
+  /** The serial numbers on the next CRL, oldest revocation first. */
+  *serials(): Iterable<Serial> {
+    yield* this.#entries.keys();
+  }
+
+  /** Takes note of a changed record; the change is on the next CRL. Called whenever the store has changed one. */
+  note(record: CertificateRecord, previous: CertificateRecord | null): void {
+    if (record.revocation === previous?.revocation && record.history === previous.history) return;
+    const { revoked, revoked_at, reason_revoked, invalidity_date } = record.revocation;
+    this.#set(record.serial_number, record.expires_at, revoked ? revoked_at : null, reason_revoked, invalidity_date);
+    for (const replaced of record.history) {
+      this.#set(replaced.serial_number, replaced.expires_at, replaced.revoked_at, replaced.reason_revoked, null);
+    }
+  }
+
+  /**
+   * Publishes a CRL with every revocation noted so far. Calls that arrive while one is being built share the next.
+   * @throws CertMateError STORAGE_FULL …: the revocations are recorded, yet no CRL with them could be written
+   */
+  publish(): Promise<void> {
+    if (this.#next) return this.#next;
+    const next = this.#running.then(() => {
+      // From here on new revocations may come too late for this build: they start another.
+      this.#next = null;
+      return this.#build();
+    });
+    this.#next = next;
+    this.#running = next.catch(() => {});
+    return next;
+  }
+
+  /** Publishes if the current CRL is past half its life or a build failed before. */
+  async refresh(): Promise<void> {
+    if (this.#isDue(this.#parts.clock.now())) await this.publish();
+  }
+
+  #isDue(now: Date): boolean {
+    if (!this.#current || this.#incomplete) return true;
+    const { thisUpdate, nextUpdate } = this.#current;
+    const half = (nextUpdate.getTime() - thisUpdate.getTime()) / 2;
+    return now.getTime() >= thisUpdate.getTime() + half || now < secondsAfter(thisUpdate, -300);
+  }
+
+  /** True while a revocation is noted that no CRL holds yet, because building it failed or has not begun. */
+  #incomplete = false;
+
+  #set(
+    serial: Serial,
+    expiresAt: Timestamp,
+    revokedAt: Timestamp | null,
+    reason: RevocationReason | null,
+    invalidityDate: Timestamp | null,
+  ): void {
+    if (revokedAt === null) {
+      if (this.#entries.delete(serial)) this.#incomplete = true;
+      return;
+    }
+    const bytes = encodeCrlEntry({
+      serial,
+      revokedAt: new Date(revokedAt),
+      reason: reason ?? 'unspecified',
+      invalidityDate: invalidityDate === null ? null : new Date(invalidityDate),
+    });
+    if (this.#entries.get(serial)?.bytes.equals(bytes)) return;
+    this.#entries.set(serial, { bytes, expiresAt: Date.parse(expiresAt) });
+    this.#incomplete = true;
+  }
+
+  async #build(): Promise<void> {
+    const { authority, clock, hours } = this.#parts;
+    const thisUpdate = wholeSeconds(clock.now());
+    const planned = secondsAfter(thisUpdate, hours * 3600);
+    const nextUpdate = planned > authority.certificate.notAfter ? authority.certificate.notAfter : planned;
+    const included = [...this.#entries];
+    this.#incomplete = false;
+    try {
+      const number = this.#lastNumber + 1n;
+      const pieces = await authority.signCertList({
+        thisUpdate,
+        nextUpdate,
+        number,
+        entries: included.map(([, { bytes }]) => bytes),
+      });
+      await this.#store(number, Buffer.concat(pieces), { thisUpdate, nextUpdate, count: included.length });
+    } catch (error) {
+      this.#incomplete = true;
+      throw error;
+    }
+    // RFC 5280 §3.3: an entry stays until it has been on one CRL issued after the certificate expired.
+    for (const [serial, entry] of included) {
+      if (entry.expiresAt < thisUpdate.getTime() && this.#entries.get(serial) === entry) this.#entries.delete(serial);
+    }
+  }
+
+  async #store(
+    number: bigint,
+    der: Buffer,
+    facts: { thisUpdate: Date; nextUpdate: Date; count: number },
+  ): Promise<void> {
+    const { crlFolder, caFolder, log } = this.#parts;
+    // Taken even if writing fails half-way: a number is never used for other bytes.
+    this.#lastNumber = number;
+    await crlFolder.create(`crl-${number}.der`, der, { mode: 0o644 });
+    await caFolder.write('crl.pem', encodePem('X509 CRL', der), { mode: 0o644 });
+    this.#current = { ...facts, number, der, etag: etagOf(der) };
+    for (const old of (await this.#numbersOnDisk()).slice(KEPT)) await crlFolder.remove(`crl-${old}.der`);
+    log.info(
+      { crl_number: String(number), revoked: facts.count, next_update: timestamp(facts.nextUpdate) },
+      'CRL published',
+    );
+  }
+
+  /** Numbers of the CRLs on disk, newest first. */
+  async #numbersOnDisk(): Promise<bigint[]> {
+    const names = await this.#parts.crlFolder.list();
+    return names
+      .flatMap((name) => FILE.exec(name)?.[1] ?? [])
+      .map(BigInt)
+      .sort((a, b) => (a < b ? 1 : -1));
+  }
+
+  /** The number of crl.pem: the numbered files may have been tidied away, the numbers must go up all the same. */
+  async #numberInPem(): Promise<bigint> {
+    const pem = await this.#parts.caFolder.read('crl.pem');
+    try {
+      const [der] = pem === null ? [] : decodePem(pem.toString('latin1'), ['X509 CRL']);
+      return der ? readCrl(der).number : 0n;
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'crl.pem is damaged; it is written anew');
+      return 0n;
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { revocations, clock, crlFolder } = this.#parts;
+    const [newest = 0n] = await this.#numbersOnDisk();
+    const inPem = await this.#numberInPem();
+    this.#lastNumber = newest > inPem ? newest : inPem;
+    const last = newest === 0n ? null : this.#read(newest, await crlFolder.read(`crl-${newest}.der`));
+    const listed = new Set(last?.serials);
+    for (const { serial, expires_at, revoked_at, reason, invalidity_date } of revocations()) {
+      const served = last !== null && listed.has(serial) === false && Date.parse(revoked_at) < +last.crl.thisUpdate;
+      // Gone from the last CRL, expired before it and revoked before it: it has been on one issued past its expiry.
+      if (served && Date.parse(expires_at) < +last.crl.thisUpdate) continue;
+      this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+    }
+    if (last) {
+      const missing = [...this.#entries.keys()].some((serial) => !listed.has(serial));
+      this.#current = last.crl;
+      this.#incomplete = missing || [...listed].some((serial) => !this.#entries.has(serial));
+    }
+    if (this.#isDue(clock.now())) await this.publish();
+  }
+
+  #read(number: bigint, der: Buffer | null): { crl: PublishedCrl; serials: Serial[] } | null {
+    const { authority, log } = this.#parts;
+    try {
+      if (!der) return null;
+      const { issuer, thisUpdate, nextUpdate, entries, number: written } = readCrl(der);
+      if (!issuer.equals(authority.certificate.subject) || written !== number) return null;
+      const serials = Array.from(entries, ({ serial }) => serial);
+      return { crl: { number, thisUpdate, nextUpdate, der, etag: etagOf(der), count: serials.length }, serials };
+    } catch (error) {
+      log.warn({ err: error, crl_number: String(number) }, 'the last CRL is damaged; a new one is published');
+      return null;
+    }
+  }
+}
+
+function etagOf(der: Buffer): string {
+  return `"${createHash('sha256').update(der).digest('base64url').slice(0, 27)}"`;
+}

@@ -1,0 +1,67 @@
+/** The CRL over HTTP, for relying parties: no account needed. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { timestamp } from '../../clock.js';
+import { conditional } from '../../http/conditional.js';
+import { binary } from '../../http/binary.js';
+import { encodePem } from '../../pki/pem.js';
+import type { PublishedCrl } from './publisher.js';
+import { crlInfo } from './schema.js';
+
+const tags = ['Revocation'];
+const MOST_SERIALS = 1000;
+
+export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
+  const { authority, clock, crl } = app;
+
+  let pem: { of: PublishedCrl; text: Buffer } | null = null;
+  const inPem = (current: PublishedCrl): Buffer => {
+    if (pem?.of !== current) pem = { of: current, text: Buffer.from(encodePem('X509 CRL', current.der)) };
+    return pem.text;
+  };
+
+  for (const [format, mediaType] of [
+    ['der', 'application/pkix-crl'],
+    ['pem', 'application/x-pem-file'],
+  ] as const) {
+    app.get(
+      `/crl/download/${format}`,
+      { schema: { summary: `The CRL in ${format.toUpperCase()}`, tags, response: { 200: binary(mediaType) } } },
+      async (request, reply) => {
+        const { current } = crl;
+        const etag = format === 'der' ? current.etag : `${current.etag.slice(0, -1)}-pem"`;
+        // A cache must ask each time: a revocation may have published a new CRL a second ago.
+        reply.header('Cache-Control', 'public, no-cache').header('Expires', current.nextUpdate.toUTCString());
+        if (conditional(request, reply, { etag, lastModified: current.thisUpdate })) return reply;
+        return reply
+          .type(mediaType)
+          .header('Content-Disposition', 'attachment; filename="ca.crl"')
+          .send(format === 'der' ? current.der : inPem(current));
+      },
+    );
+  }
+
+  for (const path of ['/crl/info', '/crl/download/info']) {
+    app.get(path, { schema: { summary: 'Facts of the CRL', tags, response: { 200: crlInfo } } }, async () => {
+      const { number, thisUpdate, nextUpdate, count, der } = crl.current;
+      return {
+        status: nextUpdate > clock.now() ? ('valid' as const) : ('expired' as const),
+        issuer: authority.subjectText,
+        crl_number: String(number),
+        last_update: timestamp(thisUpdate),
+        next_update: timestamp(nextUpdate),
+        revoked_count: count,
+        revoked_serials: [...take(crl.serials(), MOST_SERIALS)],
+        size_bytes: der.length,
+      };
+    });
+  }
+};
+
+function* take<T>(items: Iterable<T>, most: number): Iterable<T> {
+  let taken = 0;
+  for (const item of items) {
+    if (taken === most) return;
+    taken += 1;
+    yield item;
+  }
+}

@@ -1,0 +1,90 @@
+/** The delegated OCSP signer (RFC 6960 §4.2.2.2): a short-lived P-256 certificate whose key never leaves memory. */
+import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
+import { secondsAfter, wholeSeconds } from '../../clock.js';
+import { localSigner } from '../../crypto/file-signer.js';
+import type { Signer } from '../../crypto/signer.js';
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  type Extension,
+  extendedKeyUsage,
+  keyUsage,
+  ocspNoCheck,
+  subjectKeyIdentifier,
+} from '../../pki/extensions.js';
+import { keyIdentifier } from '../../pki/keys.js';
+import { encodeName } from '../../pki/names.js';
+import { OID } from '../../pki/oids.js';
+import { newSerial } from '../../pki/serial.js';
+import type { Clock, KeyType, Serial } from '../../types.js';
+
+/** What certifies the delegate: the CA. */
+export interface DelegateIssuer {
+  readonly certificate: { readonly notBefore: Date; readonly notAfter: Date };
+  readonly keyIdentifier: Buffer;
+  issue(request: {
+    serial: Serial;
+    subject: Buffer;
+    notBefore: Date;
+    notAfter: Date;
+    subjectPublicKeyInfo: Buffer;
+    extensions: Extension[];
+  }): Promise<Buffer>;
+}
+
+export interface Delegate {
+  readonly signer: Signer;
+  readonly serial: Serial;
+  /** The delegate's certificate in DER. */
+  readonly certificate: Buffer;
+  /** SHA-1 of its public key: the responderID byKey (RFC 6960 §4.2.1). */
+  readonly keyHash: Buffer;
+  readonly notAfter: Date;
+}
+
+/** Its name in answers and on pages. */
+export const RESPONDER_NAME = 'CertMate OCSP Responder';
+
+/** Answers live for at most `answerHours`; the delegate outlives the last one that it signed by a day. */
+const MARGIN_HOURS = 24;
+
+/**
+ * Certifies a new key.
+ * @param answerHours the lifetime of an OCSP answer
+ */
+export async function certifyDelegate(
+  issuer: DelegateIssuer,
+  keys: { generate(type: KeyType): Promise<KeyObject> },
+  clock: Clock,
+  answerHours: number,
+): Promise<Delegate> {
+  const privateKey = await keys.generate('ec-p256');
+  const subjectPublicKeyInfo = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const keyHash = keyIdentifier(subjectPublicKeyInfo);
+  const serial = newSerial(randomBytes(16));
+  const now = wholeSeconds(clock.now());
+  const start = secondsAfter(now, -60);
+  const end = secondsAfter(now, 2 * (answerHours + MARGIN_HOURS) * 3600);
+  const notAfter = end > issuer.certificate.notAfter ? issuer.certificate.notAfter : end;
+  const certificate = await issuer.issue({
+    serial,
+    subject: encodeName([{ type: 'CN', value: RESPONDER_NAME }]),
+    notBefore: start < issuer.certificate.notBefore ? issuer.certificate.notBefore : start,
+    notAfter,
+    subjectPublicKeyInfo,
+    extensions: [
+      basicConstraints({ ca: false }),
+      keyUsage(['digitalSignature']),
+      extendedKeyUsage([OID.ocspSigning]),
+      ocspNoCheck(),
+      subjectKeyIdentifier(keyHash),
+      authorityKeyIdentifier(issuer.keyIdentifier),
+    ],
+  });
+  return { signer: localSigner(privateKey), serial, certificate, keyHash, notAfter };
+}
+
+/** True when an answer signed now could outlive the delegate, less a margin in which the next one is made. */
+export function isDueForRotation(delegate: Delegate, now: Date, answerHours: number): boolean {
+  return now >= secondsAfter(delegate.notAfter, -(answerHours + MARGIN_HOURS) * 3600);
+}

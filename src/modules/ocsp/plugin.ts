@@ -1,0 +1,46 @@
+/** Certifies the responder, keeps its key rotating and offers it as `app.ocsp`. */
+import plugin from 'fastify-plugin';
+import { schedule } from 'node-cron';
+import type { Inventory } from '../../store/inventory.js';
+import type { Serial } from '../../types.js';
+import { OcspResponder, type SerialState } from './responder.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    ocsp: OcspResponder;
+  }
+}
+
+export const ocspPlugin = plugin(
+  async (app) => {
+    const { authority, clock, config, keys, log, store } = app;
+    const responder = await OcspResponder.open({
+      authority,
+      lookup: (serial) => stateIn(store.inventory, serial),
+      keys,
+      clock,
+      log,
+      hours: config.ocspHours,
+    });
+    app.decorate('ocsp', responder);
+
+    const rotate = schedule(
+      '*/10 * * * *',
+      () =>
+        responder
+          .rotateIfDue()
+          .catch((error: unknown) => log.error({ err: error }, 'the OCSP signer could not be rotated')),
+      { name: 'ocsp-rotation', noOverlap: true },
+    );
+    app.addHook('onClose', async () => rotate.destroy());
+  },
+  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'ca'] },
+);
+
+/** The revocation state of a serial number, be it a present certificate's or one that a renewal replaced. */
+function stateIn(inventory: Inventory, serial: Serial): SerialState | undefined {
+  const found = inventory.bySerial(serial);
+  if (!found) return undefined;
+  const { revoked_at, reason_revoked } = found.replaced ?? found.record.revocation;
+  return { revoked_at, reason: reason_revoked };
+}
