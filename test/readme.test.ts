@@ -12,7 +12,7 @@ const variables = new Map(
 );
 const rows = (readFileSync(join(root, 'README.md'), 'utf8').match(/^\| `CERTMATE_.*$/gm) ?? []).map((row) => {
   const [names = '', defaults = ''] = row.split(' | ');
-  return { names: names.match(/CERTMATE_[A-Z_]+/g) ?? [], defaults };
+  return { names: [...(names.match(/CERTMATE_[A-Z_]+/g) ?? [])] as string[], defaults };
 });
 
 test('README’s table names every setting, and no other', () => {
