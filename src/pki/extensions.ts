@@ -83,8 +83,9 @@ export function decodeExtensions(bytes: Buffer): Extension[] {
     const oid = item.oid();
     if (seen.has(oid)) throw new DerError(`extension ${oid} occurs twice`);
     seen.add(oid);
-    const critical = item.peek() === der.TAG.boolean && item.boolean();
-    if (!critical && item.peek() !== der.TAG.octetString) throw new DerError(`extension ${oid} is malformed`);
+    const marked = item.peek() === der.TAG.boolean;
+    const critical = marked && item.boolean();
+    if (marked && !critical) throw new DerError(`extension ${oid} writes out the default of critical`);
     extensions.push({ oid, critical, value: item.octetString() });
     item.end();
   }
