@@ -2,9 +2,11 @@
  * DER (X.690): the writer, and with it the reader. Writers give Buffers that are put together once per level of nesting;
  * some are memoised and shared, so treat all of them as read-only.
  */
-import { DerError, DerReader, TAG } from './der-reader.js';
+import { DerReader } from './der-reader.js';
+import { DerError, TAG } from './tags.js';
 
-export { DerElement, DerError, DerReader, TAG } from './der-reader.js';
+export { type DerElement, DerReader } from './der-reader.js';
+export { DerError, TAG } from './tags.js';
 
 const NULL = Buffer.from([TAG.null, 0]);
 const TRUE = Buffer.from([TAG.boolean, 1, 0xff]);
