@@ -1,0 +1,235 @@
+/**
+ * Who may call what, and how often: the one table. A route without a row here stops the start.
+ *
+ * The check hangs on each route itself as its first own `onRequest` hook, so it runs after every hook of the scopes around
+ * it (authentication, limits, session) whatever the order in which plugins were registered, and no scope can forget it.
+ */
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import plugin from 'fastify-plugin';
+import { CertMateError } from '../errors.js';
+import type { AuditEvent, Role } from '../types.js';
+import { actorOf } from './request.js';
+
+/** The classes of rate limit; the numbers belong to modules/rate-limit. `none` escapes the ceiling as well. */
+export type LimitClass = 'default' | 'create' | 'renew' | 'batch' | 'ocsp' | 'crl' | 'login' | 'none';
+
+export interface AccessRow {
+  /** The least role that may call it; `public` needs no credentials at all. */
+  role: Role | 'public';
+  limit: LimitClass;
+  /** Values of path parameters that need more than `role`: parameter → value → role. */
+  stricter?: Record<string, Record<string, Role>>;
+}
+
+export type AccessTable = Record<string, AccessRow>;
+
+/** Takes denied calls for the audit trail. */
+export interface DenialSink {
+  record(event: AuditEvent): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: AccessRow;
+  }
+  interface FastifyInstance {
+    /** The methods that a path answers to; none for a path that does not exist. */
+    allowedMethods(path: string): string[];
+    /** Where denied calls are recorded; set by whoever keeps the audit trail. */
+    denials: DenialSink | null;
+  }
+}
+
+const RANK: Record<Role | 'public', number> = { public: 0, viewer: 1, operator: 2, admin: 3 };
+
+const open = (limit: LimitClass): AccessRow => ({ role: 'public', limit });
+const viewer: AccessRow = { role: 'viewer', limit: 'default' };
+const operator: AccessRow = { role: 'operator', limit: 'default' };
+const admin: AccessRow = { role: 'admin', limit: 'default' };
+
+/**
+ * `METHOD /url` → row. Names of parameters and a slash at the end do not matter; HEAD goes by GET's row; a row that ends in
+ * `*` stands for every route that begins so (only for what a plugin registers file by file).
+ */
+export const ACCESS: AccessTable = {
+  'GET /api/client-certs': viewer,
+  'POST /api/client-certs': { role: 'operator', limit: 'create' },
+  'POST /api/client-certs/create': { role: 'operator', limit: 'create' },
+  'GET /api/client-certs/stats': viewer,
+  'GET /api/client-certs/:id': viewer,
+  'PATCH /api/client-certs/:id': operator,
+  'DELETE /api/client-certs/:id': admin,
+  'GET /api/client-certs/:id/download/:type': { ...viewer, stricter: { type: { key: 'operator', zip: 'operator' } } },
+  'POST /api/client-certs/:id/download/p12': operator,
+  'POST /api/client-certs/:id/revoke': admin,
+  'POST /api/client-certs/:id/unhold': admin,
+  'POST /api/client-certs/:id/renew': { role: 'operator', limit: 'renew' },
+  'POST /api/client-certs/csr/create': { role: 'operator', limit: 'create' },
+  'POST /api/client-certs/csr/inspect': operator,
+  'POST /api/client-certs/csr/submit': { role: 'operator', limit: 'create' },
+  'POST /api/client-certs/batch': { role: 'operator', limit: 'batch' },
+  'GET /api/client-certs/batch/:job': operator,
+  'DELETE /api/client-certs/batch/:job': operator,
+  'GET /api/client-certs/batch/:job/events': operator,
+  'GET /api/client-certs/batch/:job/results.csv': operator,
+  'GET /api/client-certs/batch/:job/results.zip': operator,
+
+  'POST /api/ocsp': open('ocsp'),
+  'GET /api/ocsp': open('ocsp'),
+  'GET /api/ocsp/*': open('ocsp'),
+  'GET /api/ocsp/status/:serial': open('ocsp'),
+  'GET /api/crl/info': open('crl'),
+  'GET /api/crl/download/info': open('crl'),
+  'GET /api/crl/download/pem': open('crl'),
+  'GET /api/crl/download/der': open('crl'),
+  'GET /api/crl/download/:format': open('crl'),
+  'GET /api/ca': open('default'),
+  'GET /api/ca/download/pem': open('default'),
+  'GET /api/ca/download/der': open('default'),
+  'GET /api/ca/download/:format': open('default'),
+  'POST /api/ca/backup': admin,
+
+  'GET /api/keys': admin,
+  'POST /api/keys': admin,
+  'DELETE /api/keys/:id': admin,
+  'GET /api/audit': admin,
+  'GET /api/audit/verify': admin,
+  'GET /api/audit/export': admin,
+  'GET /api/audit/public-key': admin,
+  'GET /api/settings': admin,
+  'PATCH /api/settings': admin,
+
+  'GET /health': open('none'),
+  'GET /health/ready': open('none'),
+  'GET /metrics': viewer,
+  'GET /openapi.json': open('default'),
+  'GET /docs': open('default'),
+  'GET /docs/*': open('default'),
+
+  'GET /': open('default'),
+  'GET /login': open('default'),
+  'POST /login': open('login'),
+  'POST /logout': open('default'),
+  'POST /theme': open('default'),
+  'GET /assets/*': open('none'),
+  'GET /help': viewer,
+  'GET /client-certificates': viewer,
+  'GET /client-certificates/new': operator,
+  'POST /client-certificates': { role: 'operator', limit: 'create' },
+  'GET /client-certificates/:id': viewer,
+  'GET /client-certificates/:id/issued': operator,
+  'GET /client-certificates/:id/download/:type': { ...viewer, stricter: { type: { key: 'operator' } } },
+  'GET /client-certificates/:id/revoke': admin,
+  'POST /client-certificates/:id/revoke': admin,
+  'GET /ca': viewer,
+  'GET /audit': admin,
+  'GET /settings': admin,
+};
+
+/** Registered before the first route: gives each route its row and its check, and refuses those without a row. */
+export const access = plugin(
+  async (app: FastifyInstance, options: { table?: AccessTable }) => {
+    const rowFor = compileTable(options.table ?? ACCESS);
+    app.decorate('denials', null);
+    const routes: { pattern: RegExp; methods: string[] }[] = [];
+    const authorise = async (request: FastifyRequest): Promise<void> => {
+      const problem = denialOf(request);
+      if (problem === null) return;
+      // Every visit to a page without a session is one of these: a way to /login, not an attempt at something.
+      if (problem.status === 403 || request.url.startsWith('/api/')) await recordDenial(request, app.denials, problem);
+      throw problem;
+    };
+    app.decorate('allowedMethods', (path: string) => [
+      ...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods)),
+    ]);
+    app.addHook('onRoute', (route) => {
+      const methods = [route.method].flat();
+      const row = rowFor(methods, route.url);
+      route.config = { ...route.config, access: row };
+      if (row.role !== 'public') route.onRequest = [authorise, ...[route.onRequest ?? []].flat()];
+      routes.push({ pattern: pathPattern(route.url), methods });
+    });
+  },
+  { name: 'access', fastify: '5.x', dependencies: ['request-identity'] },
+);
+
+/** Why this call may not go on; null if it may. A route's own row decides, with the parameters it was called with. */
+function denialOf(request: FastifyRequest): CertMateError | null {
+  const row = request.routeOptions.config.access;
+  const needed = row === undefined ? 'admin' : neededRole(row, request.params as Record<string, string>);
+  if (needed === 'public') return null;
+  const { principal } = request;
+  if (principal === null) {
+    const message =
+      request.headers.authorization === undefined
+        ? 'Send an API token: Authorization: Bearer <token>.'
+        : 'This API token is not known, or has expired. Use a valid one: Authorization: Bearer <token>.';
+    return new CertMateError('UNAUTHENTICATED', message);
+  }
+  if (RANK[principal.role] >= RANK[needed]) return null;
+  return new CertMateError('FORBIDDEN', `This needs the role ${needed}; yours is ${principal.role}.`);
+}
+
+/** The role that a call with these path parameters needs. */
+function neededRole(row: AccessRow, params: Record<string, string>): Role | 'public' {
+  let needed = row.role;
+  for (const [name, values] of Object.entries(row.stricter ?? {})) {
+    const value = params[name];
+    const role = value !== undefined && Object.hasOwn(values, value) ? values[value] : undefined;
+    if (role !== undefined && RANK[role] > RANK[needed]) needed = role;
+  }
+  return needed;
+}
+
+async function recordDenial(
+  request: FastifyRequest,
+  denials: DenialSink | null,
+  problem: CertMateError,
+): Promise<void> {
+  const { method, url } = request.routeOptions;
+  try {
+    await denials?.record({
+      operation: 'access',
+      resource_type: 'endpoint',
+      resource_id: `${[method].flat().join(',')} ${url}`,
+      status: 'denied',
+      actor: actorOf(request),
+      details: { path: request.url.split('?', 1)[0], status: problem.status },
+      error: problem.message,
+    });
+  } catch (error) {
+    // The call is refused in any case; a full disk must not turn the refusal into something else.
+    request.log.error({ err: error }, 'a denied call could not be recorded');
+  }
+}
+
+/** Finds rows: exact ones first, then those ending in `*`. All methods of one route must agree. */
+function compileTable(table: AccessTable): (methods: string[], url: string) => AccessRow {
+  const exact = new Map(Object.entries(table).map(([key, row]) => [normalise(key), row]));
+  const prefixes = [...exact].filter(([key]) => key.endsWith('*'));
+  return (methods, url) => {
+    const rows = methods.map((method) => {
+      const key = normalise(`${method === 'HEAD' ? 'GET' : method} ${url}`);
+      const row = exact.get(key) ?? prefixes.find(([prefix]) => key.startsWith(prefix.slice(0, -1)))?.[1];
+      if (row === undefined) throw new Error(`No row in the access table for ${method} ${url}`);
+      return row;
+    });
+    const [first] = rows;
+    if (first === undefined || rows.some((row) => row !== first)) {
+      throw new Error(`The methods of ${url} differ in the access table: register them as separate routes`);
+    }
+    return first;
+  };
+}
+
+function normalise(key: string): string {
+  return key.replace(/:[A-Za-z_]+/g, ':').replace(/(?<=[^ ])\/$/, '');
+}
+
+function pathPattern(url: NonNullable<RouteOptions['url']>): RegExp {
+  const source = url
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:[A-Za-z_]+/g, '[^/]+')
+    .replace('*', '.*');
+  return new RegExp(`^${source}$`);
+}

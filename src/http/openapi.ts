@@ -1,0 +1,136 @@
+/** The description of the API (OpenAPI 3.1) at /openapi.json, made from the routes' own schemas, and its explorer at /docs. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import plugin from 'fastify-plugin';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { OpenAPIV3_1 } from 'openapi-types';
+import { z } from 'zod';
+import { ERRORS } from '../errors.js';
+import type { AccessRow } from './access.js';
+
+/** The one error shape (ErrorBody in errors.ts) for documentation. */
+const errorSchema = z
+  .object({
+    error: z.string().meta({ description: 'Short title' }),
+    message: z.string().meta({ description: 'What to do about it' }),
+    code: z.enum(Object.keys(ERRORS) as [keyof typeof ERRORS]).meta({ description: 'Stable: programs may rely on it' }),
+    status: z.int(),
+    details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    retry_after: z.int().optional().meta({ description: 'Seconds to wait; only with 429' }),
+  })
+  .meta({ id: 'Error', description: 'Every error of every route has this shape.' });
+
+const ERROR_TEXT: Record<number, string> = {
+  400: 'The request is not valid',
+  401: 'No valid credentials',
+  403: 'The role is not sufficient',
+  404: 'There is no such thing',
+  409: 'The present state does not allow it',
+  413: 'The body is too large',
+  415: 'The Content-Type is not accepted',
+  429: 'Asked too often; see Retry-After',
+  500: 'Something went wrong here',
+};
+
+/** The explorer's own policy: its scripts are files, its styles partly inline. */
+const DOCS_CSP = {
+  'default-src': ["'none'"],
+  'script-src': ["'self'"],
+  'style-src': ["'self'", "'unsafe-inline'"],
+  'img-src': ["'self'", 'data:'],
+  'font-src': ["'self'", 'data:'],
+  'connect-src': ["'self'"],
+  'base-uri': ["'none'"],
+  'form-action': ["'none'"],
+  'frame-ancestors': ["'none'"],
+};
+
+/** Registered before the routes that it is to describe. Pages are left out: it describes what programs call. */
+export const openapi = plugin(
+  async (app: FastifyInstance, { version, publicUrl }: { version: string; publicUrl: string }) => {
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'CertMate',
+          version,
+          description:
+            'A certificate authority for client certificates. Errors have one shape; times are RFC 3339 UTC; ' +
+            'serial numbers are decimal strings.',
+        },
+        // Relative, so that the explorer asks the host it was loaded from.
+        servers: [{ url: new URL(publicUrl).pathname }],
+        components: {
+          securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An API token' } },
+        },
+      },
+      transform: (document) => {
+        const described = /^\/(api|health|metrics|openapi\.json)(\/|$)/.test(document.url);
+        if (!described) return { schema: { hide: true }, url: document.url };
+        const { schema = {}, url } = jsonSchemaTransform(document);
+        const row = document.route.config?.access;
+        return {
+          schema: row === undefined ? schema : { ...schema, ...policyOf(row, url, schema as Record<string, unknown>) },
+          url,
+        };
+      },
+      transformObject: (document) => dropUnused(jsonSchemaTransformObject(document) as OpenAPIV3_1.Document),
+    });
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: DOCS_CSP,
+      uiConfig: { validatorUrl: null, persistAuthorization: false, tryItOutEnabled: false },
+    });
+    app.get(
+      '/openapi.json',
+      { schema: { summary: 'This description', tags: ['Service'] } },
+      async (_request, reply) => {
+        reply.header('cache-control', 'no-cache');
+        return app.swagger();
+      },
+    );
+  },
+  { name: 'openapi', fastify: '5.x', dependencies: ['access'] },
+);
+
+/** Security and error responses of one operation, from its row in the access table and from what it takes. */
+function policyOf(row: AccessRow, url: string, schema: Record<string, unknown>): Record<string, unknown> {
+  const guarded = row.role !== 'public';
+  const takesInput = ['body', 'querystring', 'params'].some((part) => schema[part] !== undefined);
+  const statuses = [
+    ...(takesInput ? [400] : []),
+    ...(guarded ? [401, 403] : []),
+    ...(url.includes(':') ? [404] : []),
+    ...(schema['body'] === undefined ? [] : [409, 413, 415]),
+    ...(row.limit === 'none' ? [] : [429]),
+    500,
+  ];
+  const declared = (schema['response'] ?? { 200: { description: 'Success' } }) as Record<string, unknown>;
+  const errors = Object.fromEntries(statuses.map((status) => [status, errorResponse(status)]));
+  return { security: guarded ? [{ bearer: [] }] : [], response: { ...errors, ...declared } };
+}
+
+function errorResponse(status: number) {
+  const { id } = errorSchema.meta() ?? {};
+  return {
+    description: ERROR_TEXT[status],
+    content: { 'application/json': { schema: { $ref: `#/components/schemas/${id}` } } },
+  };
+}
+
+/** Each named schema arrives twice, as input and as output; only what something refers to stays. */
+function dropUnused(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
+  const schemas = document.components?.schemas ?? {};
+  const used = new Set<string>();
+  const follow = (part: unknown): void => {
+    for (const [, name = ''] of JSON.stringify(part).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      follow(schemas[name] ?? {});
+    }
+  };
+  follow(document.paths ?? {});
+  const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
+  return { ...document, components: { ...document.components, schemas: kept } };
+}

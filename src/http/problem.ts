@@ -1,0 +1,145 @@
+/** One shape for every error of every route: what came in from Fastify, zod or our own rules goes out as an ErrorBody. */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { CertMateError, type ErrorBody, type ErrorCode, type ErrorDetail } from '../errors.js';
+
+/** A refusal for asking too often; the seconds to wait go into the body and the `Retry-After` header. */
+export class RateLimitError extends CertMateError {
+  /** Whole seconds until the next call is welcome. */
+  readonly retryAfter: number;
+
+  constructor(retryAfter: number) {
+    super('RATE_LIMITED', 'Too many requests. Please try again later.');
+    this.retryAfter = retryAfter;
+  }
+
+  override toBody(): ErrorBody {
+    return { ...super.toBody(), retry_after: this.retryAfter };
+  }
+}
+
+/** What Fastify's own error codes mean to a caller. */
+const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['INVALID_JSON', 'The body is empty. Send a JSON object, or leave out Content-Type.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: ['INVALID_JSON', 'The body is not valid JSON.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['VALIDATION_FAILED', 'The body is not as long as Content-Length says.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['PAYLOAD_TOO_LARGE', 'The body is larger than this route accepts.'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['UNSUPPORTED_MEDIA_TYPE', 'This route does not accept that Content-Type.'],
+  FST_ERR_BAD_URL: ['VALIDATION_FAILED', 'The URL is not correctly percent-encoded.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'A part of the path is longer than any name here. Check the URL.'],
+};
+
+/** What a status means that some other plugin chose without one of our codes. */
+const STATUS_CODE: Record<number, readonly [ErrorCode, string]> = {
+  400: ['VALIDATION_FAILED', 'The request is not valid.'],
+  401: ['UNAUTHENTICATED', 'Send an API token: Authorization: Bearer <token>.'],
+  403: ['FORBIDDEN', 'You may not do this.'],
+  404: ['NOT_FOUND', 'There is nothing here. Check the URL.'],
+  405: ['METHOD_NOT_ALLOWED', 'This route does not know that method.'],
+  406: ['NOT_ACCEPTABLE', 'No representation fits the Accept header.'],
+  409: ['CONFLICT', 'The request conflicts with the present state.'],
+  412: ['CONFLICT', 'A precondition of the request does not hold.'],
+  413: ['PAYLOAD_TOO_LARGE', 'The body is larger than this route accepts.'],
+  415: ['UNSUPPORTED_MEDIA_TYPE', 'This route does not accept that Content-Type.'],
+  503: ['UNAVAILABLE', 'The service is not available now. Try again later.'],
+};
+
+/**
+ * The error that a caller may see for anything thrown on the way. Only a CertMateError's own message ever gets out;
+ * whatever is not understood becomes INTERNAL, whose message is the same for everyone.
+ */
+export function toProblem(error: unknown): CertMateError {
+  if (error instanceof CertMateError) return error;
+  const { code, statusCode, validation, validationContext } = error as Partial<FastifyError>;
+  if (validation !== undefined) return validationProblem(validation, validationContext ?? 'body');
+  const known = code === undefined ? undefined : FRAMEWORK_ERRORS[code];
+  if (known !== undefined) return new CertMateError(...known, { cause: error });
+  if (code?.startsWith('FST_CSRF_') === true) {
+    return new CertMateError('CSRF', 'This form has expired. Reload the page and try again.', { cause: error });
+  }
+  // secure-json-parse refuses `__proto__` and `constructor` with a plain SyntaxError.
+  if (error instanceof SyntaxError && statusCode === 400) {
+    return new CertMateError('INVALID_JSON', 'The body is not valid JSON.', { cause: error });
+  }
+  if (statusCode !== undefined) {
+    const meant = STATUS_CODE[statusCode] ?? (statusCode >= 400 && statusCode < 500 ? STATUS_CODE[400] : undefined);
+    if (meant !== undefined) return new CertMateError(...meant, { cause: error });
+  }
+  return new CertMateError('INTERNAL', 'Something went wrong here. Try again; if it goes on, look in the log.', {
+    cause: error,
+  });
+}
+
+/** Answers with the one error shape. Set with `setErrorHandler` on the root, so that every scope inherits it. */
+export function errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error);
+  if (problem.status >= 500) request.log.error({ err: error, request_id: request.id }, problem.message);
+  if (problem.status === 401) {
+    // RFC 6750 §3.1: the error attribute is for those who did send credentials.
+    const given = request.headers.authorization !== undefined;
+    reply.header('www-authenticate', given ? 'Bearer error="invalid_token"' : 'Bearer');
+  }
+  if (problem instanceof RateLimitError) reply.header('retry-after', problem.retryAfter);
+  // A route may have set these for the answer it then did not give.
+  for (const name of ['etag', 'last-modified', 'expires', 'content-disposition']) reply.removeHeader(name);
+  reply
+    .code(problem.status)
+    .headers({ 'cache-control': 'no-store', 'content-type': 'application/json; charset=utf-8' })
+    .serializer(JSON.stringify)
+    .send(problem.toBody());
+}
+
+/** Fastify's `frameworkErrors`: what fails before a route is found, and so before any hook has run. */
+export function frameworkErrors(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id);
+  errorHandler(error, request, reply);
+}
+
+/** Fastify's `clientErrorHandler`: bytes that are not HTTP, answered on the bare socket in the same shape. */
+export function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const problem = tooLarge
+    ? new CertMateError('PAYLOAD_TOO_LARGE', 'The request headers are too large.')
+    : new CertMateError('VALIDATION_FAILED', 'This is not a valid HTTP request.');
+  const body = JSON.stringify(problem.toBody());
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
+
+function validationProblem(issues: NonNullable<FastifyError['validation']>, where: string): CertMateError {
+  const details = issues.flatMap((issue) => issueDetails(issue, where));
+  const [first] = details;
+  const message =
+    details.length === 1 && first !== undefined
+      ? `${first.path}: ${first.message}`
+      : `${details.length} fields of the request are not valid; details names them.`;
+  return new CertMateError('VALIDATION_FAILED', message, { details });
+}
+
+function issueDetails(issue: NonNullable<FastifyError['validation']>[number], where: string): ErrorDetail[] {
+  const path = issue.instancePath.split('/').filter((part) => part !== '');
+  const { keys } = issue.params;
+  if (issue.keyword === 'unrecognized_keys' && Array.isArray(keys)) {
+    return keys.map((key) => ({ path: [...path, String(key)].join('.'), message: 'Unknown field. Remove it.' }));
+  }
+  const message = issue.message ?? 'Not valid';
+  return [
+    {
+      path: path.join('.') || where,
+      message: message.endsWith('received undefined') ? 'Required' : message,
+    },
+  ];
+}

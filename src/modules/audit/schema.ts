@@ -1,0 +1,48 @@
+/** What the audit routes take and give. */
+import { z } from 'zod';
+
+const time = z.iso.datetime({ offset: true, error: 'Must be an RFC 3339 time, such as 2026-11-21T20:38:00Z' });
+
+const auditLine = z
+  .object({
+    timestamp: z.string(),
+    operation: z.string(),
+    resource_type: z.string(),
+    resource_id: z.string().nullable(),
+    status: z.string(),
+    user: z.string(),
+    ip_address: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()),
+    error: z.string().nullable(),
+    request_id: z.string().nullable(),
+    seq: z.int(),
+    prev_hash: z.string(),
+    hash: z.string(),
+  })
+  .meta({ id: 'AuditLine' });
+
+export const auditQuery = z.strictObject({
+  resource_id: z.string().max(256).optional(),
+  operation: z.string().max(64).optional(),
+  user: z.string().max(256).optional(),
+  status: z.enum(['success', 'failure', 'denied']).optional(),
+  from: time.optional(),
+  to: time.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  cursor: z.string().max(64).optional(),
+});
+
+export const auditPage = z.object({ entries: z.array(auditLine), next_cursor: z.string().nullable() });
+
+export const auditIntact = z
+  .object({
+    status: z.literal('intact'),
+    lines: z.int(),
+    checkpoints: z.int().meta({ description: 'Signed checkpoints that agree with the log' }),
+    head: z.object({ seq: z.int(), hash: z.string() }),
+  })
+  .meta({ id: 'AuditVerification' });
+
+export const auditPublicKey = z
+  .object({ algorithm: z.literal('Ed25519'), key_id: z.string(), public_key_pem: z.string() })
+  .meta({ id: 'AuditPublicKey' });
