@@ -201,20 +201,20 @@ export class DerReader {
 
   /** GeneralizedTime as RFC 5280 §4.1.2.5.2 has it: `YYYYMMDDHHMMSSZ`, nothing else. */
   generalizedTime(): Date {
-    return this.#date(this.content(TAG.generalizedTime).toString('latin1'), 4);
+    return this.#date(this.content(TAG.generalizedTime).toString('latin1'));
   }
 
   /** UTCTime or GeneralizedTime (RFC 5280 §4.1.2.5); two-digit years from 50 on are 19xx. */
   time(): Date {
     if (this.peek() !== TAG.utcTime) return this.generalizedTime();
     const text = this.content(TAG.utcTime).toString('latin1');
-    return this.#date(text < '5' ? `20${text}` : `19${text}`, 4);
+    return this.#date(text < '5' ? `20${text}` : `19${text}`);
   }
 
-  #date(text: string, yearDigits: number): Date {
+  #date(text: string): Date {
     if (!/^\d{14}Z$/.test(text)) this.#fail('time is not in whole seconds with Z');
     const at = (index: number): string => text.slice(index, index + 2);
-    const iso = `${text.slice(0, yearDigits)}-${at(4)}-${at(6)}T${at(8)}:${at(10)}:${at(12)}.000Z`;
+    const iso = `${text.slice(0, 4)}-${at(4)}-${at(6)}T${at(8)}:${at(10)}:${at(12)}.000Z`;
     const date = new Date(iso);
     // `Date` rolls 30 February over to March: what it gives back must be what was read.
     if (Number.isNaN(date.getTime()) || date.toISOString() !== iso) this.#fail('no such time');

@@ -200,11 +200,6 @@ export function reasonCode(reason: RevocationReason): Extension {
   return { oid: OID.reasonCode, critical: false, value: der.enumerated(REASON_CODES[reason]) };
 }
 
-/** The number of a reason (CRLReason). */
-export function reasonToCode(reason: RevocationReason): number {
-  return REASON_CODES[reason];
-}
-
 /** The reason of a number, or null when RFC 5280 has none that a full CRL may carry. */
 export function reasonFromCode(code: number): RevocationReason | null {
   return REASONS.get(code) ?? null;
