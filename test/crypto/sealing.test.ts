@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
 import { KeyOpenError, type KeyOpenFailure, openPrivateKey, sealPrivateKey } from '../../src/crypto/sealing.js';
+import { output, run, scratch, without } from '../pki/programs.js';
 
+const path = scratch();
+const openssl = { skip: without('openssl') };
 const passphrase = 'correct horse battery staple';
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 const sealed = sealPrivateKey(key, passphrase);
 
 function publicPem(of: KeyObject): string {
   return createPublicKey(of).export({ type: 'spki', format: 'pem' }).toString();
-}
-
-function run(t: TestContext, program: string, args: string[], input = ''): string | null {
-  const result = spawnSync(program, args, { input, encoding: 'utf8' });
-  if (result.error !== undefined) {
-    t.skip(`${program} is not installed`);
-    return null;
-  }
-  assert.equal(result.status, 0, result.stderr);
-  return result.stdout;
 }
 
 function failure(reason: KeyOpenFailure): (error: unknown) => boolean {
@@ -45,22 +35,21 @@ test('every kind of key can be sealed and opened', () => {
   }
 });
 
-test('a sealed key opens with openssl pkey -passin', (t) => {
-  const out = run(t, 'openssl', ['pkey', '-passin', `pass:${passphrase}`, '-pubout'], sealed);
-  if (out !== null) assert.equal(out, publicPem(key));
+test('a sealed key opens with openssl pkey -passin', openssl, () => {
+  const out = output('openssl', ['pkey', '-passin', `pass:${passphrase}`, '-pubout'], sealed);
+  assert.equal(out.toString(), publicPem(key));
 });
 
-test('a sealed key opens with certtool', (t) => {
-  const out = run(t, 'certtool', ['--key-info', '--pkcs8', '--password', passphrase], sealed);
-  if (out !== null) assert.match(out, /EC\/ECDSA/);
+test('a sealed key opens with certtool', { skip: without('certtool') }, () => {
+  const out = output('certtool', ['--key-info', '--pkcs8', '--password', passphrase], sealed);
+  assert.match(out.toString(), /EC\/ECDSA/);
 });
 
-test('a sealed key really is PBES2 with PBKDF2-HMAC-SHA-256, 600 000 rounds and AES-256-CBC', (t) => {
-  const out = run(t, 'openssl', ['asn1parse'], sealed);
-  if (out === null) return;
+test('a sealed key really is PBES2 with PBKDF2-HMAC-SHA-256, 600 000 rounds and AES-256-CBC', openssl, () => {
+  const out = output('openssl', ['asn1parse'], sealed).toString();
   const algorithms = [...out.matchAll(/OBJECT\s*:(\S+)/g)].map((match) => match[1]);
   assert.deepEqual(algorithms, ['PBES2', 'PBKDF2', 'hmacWithSHA256', 'aes-256-cbc']);
-  assert.equal(Number.parseInt(/INTEGER\s*:([0-9A-F]+)/.exec(out)?.[1] ?? '', 16), 600_000);
+  assert.equal(Number.parseInt(/INTEGER\s*:([0-9A-F]{6})/.exec(out)?.[1] ?? '', 16), 600_000);
 });
 
 test('two seals of one key under one passphrase share no salt and no ciphertext', () => {
@@ -117,12 +106,8 @@ test('the message of a key that does not open holds neither passphrase nor key',
   );
 });
 
-test('openssl refuses the wrong passphrase as we do', (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'certmate-sealing-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const file = join(folder, 'ca.key');
+test('openssl refuses the wrong passphrase as we do', openssl, () => {
+  const file = path('ca.key');
   writeFileSync(file, sealed, { mode: 0o600 });
-  const result = spawnSync('openssl', ['pkey', '-in', file, '-passin', 'pass:wrong', '-noout']);
-  if (result.error !== undefined) return t.skip('openssl is not installed');
-  assert.notEqual(result.status, 0);
+  assert.notEqual(run('openssl', ['pkey', '-in', file, '-passin', 'pass:wrong', '-noout']).status, 0);
 });
