@@ -17,7 +17,6 @@ import {
   authorityKeyIdentifier,
   crlNumber,
   decodeExtensions,
-  type Extension,
   encodeExtensions,
   invalidityDate,
   reasonCode,
@@ -35,17 +34,29 @@ export interface CrlEntry {
   invalidityDate: Date | null;
 }
 
+/** Extensions of entries that have a reason and nothing else, as most do. */
+const reasonAlone = new Map<RevocationReason, Buffer>();
+
 /**
  * One member of `revokedCertificates` (RFC 5280 §5.3). The reason `unspecified` is left out, as §5.3.1 asks; without an
  * invalidity date either, there are no extensions at all.
  */
 export function encodeCrlEntry(entry: CrlEntry): Buffer {
-  const parts = [encode(TAG.integer, serialToBytes(entry.serial)), time(entry.revokedAt)];
-  const extensions: Extension[] = [];
-  if (entry.reason !== 'unspecified') extensions.push(reasonCode(entry.reason));
-  if (entry.invalidityDate !== null) extensions.push(invalidityDate(entry.invalidityDate));
-  if (extensions.length > 0) parts.push(encodeExtensions(extensions));
-  return sequence(...parts);
+  const serial = encode(TAG.integer, serialToBytes(entry.serial));
+  const revokedAt = time(entry.revokedAt);
+  const extensions = entryExtensions(entry);
+  return extensions === null ? sequence(serial, revokedAt) : sequence(serial, revokedAt, extensions);
+}
+
+function entryExtensions({ reason, invalidityDate: date }: CrlEntry): Buffer | null {
+  if (date === null) {
+    if (reason === 'unspecified') return null;
+    const known = reasonAlone.get(reason) ?? encodeExtensions([reasonCode(reason)]);
+    reasonAlone.set(reason, known);
+    return known;
+  }
+  const invalidity = invalidityDate(date);
+  return encodeExtensions(reason === 'unspecified' ? [invalidity] : [reasonCode(reason), invalidity]);
 }
 
 export interface CertListTemplate {
