@@ -49,5 +49,5 @@ function relative(seconds: number): string {
       return relativeFormat.format(Math.trunc(seconds / length), unit);
     }
   }
-  return seconds < 0 ? 'just now' : 'in a moment';
+  return seconds <= 0 ? 'just now' : 'in a moment';
 }
