@@ -1,7 +1,7 @@
 /** A directory of small files, each of which is always whole: the old contents or the new, never a part of either. */
 import { randomBytes } from 'node:crypto';
-import { link, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { CertMateError } from '../errors.js';
 import {
   discard,
@@ -75,6 +75,32 @@ export class Folder {
       await discard(unfinished);
     }
     await syncDirectory(this.path);
+  }
+
+  /**
+   * Makes the folder itself with these files: it appears whole or not at all. It must not exist yet, or be empty.
+   * @throws CertMateError CONFLICT if it holds something, STORAGE_FULL
+   */
+  async publish(files: Readonly<Record<string, { data: FileData; mode: number }>>): Promise<void> {
+    const above = dirname(this.path);
+    const unfinished = new Folder(join(above, `${UNFINISHED}${randomBytes(6).toString('hex')}`));
+    try {
+      await makeDirectory(unfinished.path);
+      for (const [name, { data, mode }] of Object.entries(files)) {
+        await writeNewFile(unfinished.#locate(name), data, mode);
+      }
+      await syncDirectory(unfinished.path);
+      await rename(unfinished.path, this.path);
+    } catch (error) {
+      await rm(unfinished.path, { recursive: true, force: true });
+      if (systemCode(error) === 'ENOTEMPTY' || systemCode(error) === 'EEXIST') {
+        throw new CertMateError('CONFLICT', 'There is something in the folder already; it was left as it is.', {
+          cause: error,
+        });
+      }
+      throw storageError(error);
+    }
+    await syncDirectory(above);
   }
 
   /** Names of the files and folders inside, sorted; none if the folder does not exist. Unfinished files are left out. */

@@ -24,7 +24,10 @@ export class SortedChunks {
 
   /** Adds a member before the first one that does not sort before it. */
   insert(member: number, probe: Probe): void {
-    if (this.#chunks.length === 0) this.#chunks.push([]);
+    if (this.#chunks.length === 0) {
+      this.#chunks.push([member]);
+      return;
+    }
     // A member that sorts last goes to the end of the last chunk.
     const at = Math.min(this.#chunkOf(probe), this.#chunks.length - 1);
     const chunk = this.#chunks[at] as number[];

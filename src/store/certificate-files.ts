@@ -1,0 +1,222 @@
+/**
+ * The files of certificates. Each function leaves either all of its work, durable, or none; what a crash interrupts in
+ * the middle is under a name that a start recognises.
+ */
+import { link, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { CertMateError } from '../errors.js';
+import type { CertificateRecord, Serial } from '../types.js';
+import { discard, makeDirectory, storageError, syncDirectory, systemCode, writeNewFile } from './durable.js';
+import { Folder } from './folder.js';
+import { type Layout, METADATA, type Place } from './layout.js';
+import { formatMetadata } from './metadata.js';
+import type { CertificateFiles } from './store.js';
+
+const KEY = 'cert.key';
+const FILES = ['cert.crt', KEY, 'cert.csr'] as const;
+
+function modeOf(file: string): number {
+  return file === KEY ? 0o600 : 0o644;
+}
+
+export class CertificateDirectories {
+  readonly #layout: Layout;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  /**
+   * Makes the directory of a new certificate.
+   * @throws CertMateError IDENTIFIER_TAKEN, STORAGE_FULL
+   */
+  async create(record: CertificateRecord, files: CertificateFiles, now: Date): Promise<void> {
+    const unfinished = this.#layout.unfinished(record);
+    const place = this.#layout.certificate(record);
+    await this.#fill(unfinished, record, files, now);
+    try {
+      await rename(unfinished, place);
+    } catch (error) {
+      await rm(unfinished, { recursive: true, force: true });
+      if (isTaken(error))
+        throw new CertMateError(
+          'IDENTIFIER_TAKEN',
+          `There is already a directory for ${record.identifier}; choose another identifier.`,
+        );
+      throw storageError(error);
+    }
+    try {
+      await syncDirectory(dirname(place));
+    } catch (error) {
+      await this.remove(record);
+      throw error;
+    }
+  }
+
+  /** Takes back a `create`: at once under a name that no start adopts, then altogether. */
+  async remove(place: Place): Promise<void> {
+    const unfinished = this.#layout.unfinished(place);
+    await rename(this.#layout.certificate(place), unfinished);
+    await rm(unfinished, { recursive: true, force: true });
+    await syncDirectory(this.#layout.usage(place.cert_usage));
+  }
+
+  /** @throws CertMateError STORAGE_FULL */
+  async writeMetadata(record: CertificateRecord, now: Date): Promise<void> {
+    await new Folder(this.#layout.certificate(record)).write(METADATA, formatMetadata(record, now), {
+      mode: modeOf(METADATA),
+    });
+  }
+
+  /** Null if there is none. */
+  async readMetadata(place: Place): Promise<string | null> {
+    return (await new Folder(this.#layout.certificate(place)).read(METADATA))?.toString() ?? null;
+  }
+
+  /** A file of the certificate, or of the one with that serial which it replaced; null if there is none. */
+  async read(place: Place, file: string, replaced?: Serial): Promise<Buffer | null> {
+    const directory = replaced === undefined ? this.#layout.certificate(place) : this.#layout.replaced(place, replaced);
+    return new Folder(directory).read(file);
+  }
+
+  /** Names of the files in a certificate's directory; null if there is no directory. */
+  async list(place: Place): Promise<string[] | null> {
+    return readdir(this.#layout.certificate(place)).catch(nullIfAbsent);
+  }
+
+  /**
+   * The first half of a renewal: the current files in `history/<serial>/` too, and the new ones beside the directory,
+   * everything durable. What is read is still the old; `abandonReplacement` makes it undone.
+   * @throws CertMateError STORAGE_FULL
+   */
+  async prepareReplacement(
+    current: CertificateRecord,
+    next: CertificateRecord,
+    files: CertificateFiles,
+    now: Date,
+  ): Promise<void> {
+    try {
+      await this.#keepInHistory(current);
+      await this.#fill(this.#layout.next(next), next, files, now);
+      await syncDirectory(this.#layout.usage(next.cert_usage));
+    } catch (error) {
+      await this.abandonReplacement(current);
+      throw storageError(error);
+    }
+  }
+
+  async abandonReplacement(current: CertificateRecord): Promise<void> {
+    await rm(this.#layout.next(current), { recursive: true, force: true });
+    await rm(this.#layout.replaced(current, current.serial_number), { recursive: true, force: true });
+    await rmdir(this.#layout.history(current)).catch(() => undefined);
+  }
+
+  /** The second half: the new files take their places. After a crash in the middle it can be called again. */
+  async finishReplacement(record: CertificateRecord): Promise<void> {
+    const directory = this.#layout.certificate(record);
+    const next = this.#layout.next(record);
+    const brought = await readdir(next).catch(nullIfAbsent);
+    if (brought === null) return;
+    // The certificate moves first: while it has not, every file in the directory is still the replaced certificate's.
+    if (brought.includes('cert.crt')) {
+      for (const file of FILES) {
+        const stays = brought.includes(file) || (file === KEY && record.has_private_key);
+        if (!stays) await discard(join(directory, file));
+      }
+    }
+    // metadata.json moves last: as long as it is there, it tells a start whose files these are.
+    for (const file of ['cert.crt', KEY, 'cert.csr', METADATA].filter((name) => brought.includes(name))) {
+      await rename(join(next, file), join(directory, file));
+    }
+    await syncDirectory(directory);
+    await rmdir(next);
+    await syncDirectory(dirname(next));
+  }
+
+  /** Removes the key; with `history`, those of replaced certificates too. */
+  async destroyKeys(record: CertificateRecord, history: boolean): Promise<void> {
+    const directories = [this.#layout.certificate(record)];
+    if (history)
+      directories.push(...record.history.map(({ serial_number }) => this.#layout.replaced(record, serial_number)));
+    for (const directory of directories) await new Folder(directory).remove(KEY);
+  }
+
+  /**
+   * Brings the directory up to what the record says, whatever a crash left undone.
+   * @throws CertMateError STORAGE_FULL
+   */
+  async settle(record: CertificateRecord, now: Date): Promise<void> {
+    const directory = this.#layout.certificate(record);
+    const names = await this.list(record);
+    // A directory that has vanished is a problem of its own; it is not made anew without a certificate.
+    if (names === null) return;
+    if (await this.#isNextOf(record)) await this.finishReplacement(record);
+    else await this.abandonReplacement(record);
+    for (const name of names)
+      if (name.startsWith('.')) await rm(join(directory, name), { recursive: true, force: true });
+    if (!record.has_private_key) await this.destroyKeys(record, record.deleted_at !== null);
+    await this.writeMetadata(record, now);
+  }
+
+  async #isNextOf(record: CertificateRecord): Promise<boolean> {
+    const text = await readFile(join(this.#layout.next(record), METADATA), 'utf8').catch(nullIfAbsent);
+    if (text === null) return false;
+    const said = JSON.parse(text) as Partial<CertificateRecord>;
+    return said.serial_number === record.serial_number;
+  }
+
+  /** A directory with everything in it, durable but for its own name. */
+  async #fill(directory: string, record: CertificateRecord, files: CertificateFiles, now: Date): Promise<void> {
+    const contents = { ...files, [METADATA]: formatMetadata(record, now) };
+    try {
+      await makeEmpty(directory);
+      // Together, so that their syncs share the disk's work.
+      const written = await Promise.allSettled(
+        Object.entries(contents).map(([file, text]) => writeNewFile(join(directory, file), text, modeOf(file))),
+      );
+      for (const result of written) if (result.status === 'rejected') throw result.reason;
+      await syncDirectory(directory);
+    } catch (error) {
+      await rm(directory, { recursive: true, force: true });
+      throw storageError(error);
+    }
+  }
+
+  async #keepInHistory(current: CertificateRecord): Promise<void> {
+    const directory = this.#layout.certificate(current);
+    const kept = this.#layout.replaced(current, current.serial_number);
+    await rm(kept, { recursive: true, force: true });
+    await makeDirectory(kept);
+    for (const file of [...FILES, METADATA]) await linkOrCopy(join(directory, file), join(kept, file), modeOf(file));
+    await syncDirectory(kept);
+  }
+}
+
+async function makeEmpty(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') await makeDirectory(dirname(directory));
+    else if (systemCode(error) === 'EEXIST') await rm(directory, { recursive: true, force: true });
+    else throw error;
+    await mkdir(directory, { mode: 0o700 });
+  }
+}
+
+/** A file that does not exist is left out. Not every file system knows hard links. */
+async function linkOrCopy(from: string, to: string, mode: number): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') await writeNewFile(to, await readFile(from), mode);
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(systemCode(error) ?? '');
+}
+
+function nullIfAbsent(error: unknown): null {
+  if (systemCode(error) === 'ENOENT') return null;
+  throw error;
+}

@@ -1,0 +1,311 @@
+/**
+ * The store on a file system: a directory for each certificate, a journal of every change, and the inventory in memory.
+ *
+ * A change is in force once its line is in the journal: then the inventory shows it, then listeners hear of it, then the
+ * directory follows. New files are durable before the line that speaks of them.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { CertMateError } from '../errors.js';
+import type { CertificateRecord, Clock, Identifier, Log, Serial } from '../types.js';
+import { CertificateDirectories } from './certificate-files.js';
+import type { Inventory } from './inventory.js';
+import { Journal } from './journal.js';
+import { KeyedLock } from './keyed-lock.js';
+import { Layout } from './layout.js';
+import { MemoryInventory } from './memory-inventory.js';
+import { ProblemList } from './problem-list.js';
+import { reconcile } from './reconciliation.js';
+import { Settlement } from './settlement.js';
+import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
+import { verifyFiles } from './verification.js';
+
+export interface FilesystemStoreOptions {
+  /** Nobody else may use it: see lockDirectory. */
+  dataDir: string;
+  clock: Clock;
+  log: Log;
+  /** Bytes of journal after which a snapshot is taken; for tests. */
+  rotateAfter?: number;
+}
+
+/** Up to so many certificates are verified before the store opens; more would delay a start, and follow afterwards. */
+const VERIFIED_AT_START = 500;
+/** After so many verified certificates others get some time for theirs. */
+const VERIFIED_IN_ONE_GO = 50;
+const VERIFICATION_PAUSE_MS = 20;
+
+interface Parts {
+  inventory: MemoryInventory;
+  directories: CertificateDirectories;
+  journal: Journal;
+  settlement: Settlement;
+  problems: ProblemList;
+  locks: KeyedLock;
+  clock: Clock;
+  log: Log;
+}
+
+export class FilesystemStore implements Store {
+  readonly #parts: Parts;
+  readonly #listeners: Listener[] = [];
+  /** Identifiers and serial numbers of creates that have begun, and identifiers that a damaged directory occupies. */
+  readonly #reserved: Set<string>;
+  readonly #closing = new AbortController();
+
+  private constructor(parts: Parts, blocked: ReadonlySet<Identifier>) {
+    this.#parts = parts;
+    this.#reserved = new Set([...blocked].map(identifierKey));
+  }
+
+  /**
+   * Opens what is stored, or begins anew, and puts right what a crash has left.
+   * @throws CertMateError STORAGE_FULL if there is something to put right and no room for it
+   */
+  static async open({ dataDir, clock, log, rotateAfter }: FilesystemStoreOptions): Promise<FilesystemStore> {
+    const layout = new Layout(dataDir);
+    const inventory = new MemoryInventory();
+    const directories = new CertificateDirectories(layout);
+    const problems = new ProblemList(log);
+    const locks = new KeyedLock();
+    const journal = await Journal.open(layout.journal, {
+      onRecord: (record) => inventory.put(record),
+      onProblem: (problem) => problems.report(problem),
+      ...(rotateAfter === undefined ? {} : { rotateAfter }),
+    });
+    const settlement: Settlement = new Settlement({
+      settled: (seq) => journal.settle(seq),
+      settle: (identifier) =>
+        locks.run(identifier, async () => {
+          const record = inventory.get(identifier);
+          if (record !== undefined) await settlement.follow(record, [], () => directories.settle(record, clock.now()));
+        }),
+      problems,
+    });
+    try {
+      const blocked = await reconcile({ layout, directories, inventory, journal, settlement, problems, clock, log });
+      const store = new FilesystemStore(
+        { inventory, directories, journal, settlement, problems, locks, clock, log },
+        blocked,
+      );
+      if (inventory.size <= VERIFIED_AT_START) await store.verify();
+      else store.#unattended(store.verify(), 'the files could not be verified');
+      store.#unattended(inventory.warm(), 'the inventory could not be put in order');
+      return store;
+    } catch (error) {
+      settlement.close();
+      await journal.close();
+      throw error;
+    }
+  }
+
+  get inventory(): Inventory {
+    return this.#parts.inventory;
+  }
+
+  async create(record: CertificateRecord, files: CertificateFiles): Promise<void> {
+    this.#assertOpen();
+    const { inventory, directories, journal, locks, clock } = this.#parts;
+    const { identifier, serial_number } = record;
+    if (inventory.get(identifier) !== undefined || this.#reserved.has(identifierKey(identifier))) {
+      throw new CertMateError(
+        'IDENTIFIER_TAKEN',
+        `There is already a certificate ${identifier}; choose another identifier.`,
+      );
+    }
+    this.#assertSerialIsFree(serial_number);
+    const reserved = [identifierKey(identifier), serialKey(serial_number)];
+    for (const key of reserved) this.#reserved.add(key);
+    try {
+      await locks.run(identifier, async () => {
+        await directories.create(record, files, clock.now());
+        let seq: number;
+        try {
+          seq = await journal.append(record);
+        } catch (error) {
+          await directories.remove(record);
+          throw error;
+        }
+        this.#show(record);
+        journal.settle(seq);
+      });
+    } finally {
+      for (const key of reserved) this.#reserved.delete(key);
+    }
+    this.#rotateIfDue();
+  }
+
+  async update(identifier: Identifier, change: Change): Promise<CertificateRecord> {
+    const { directories, clock } = this.#parts;
+    return this.#change(identifier, change, {
+      check: (current, next) => {
+        if (next.serial_number !== current.serial_number)
+          throw new TypeError('a new serial number comes with new files: use replace');
+      },
+      follow: (record) => directories.writeMetadata(record, clock.now()),
+    });
+  }
+
+  async replace(identifier: Identifier, change: Change, files: CertificateFiles): Promise<CertificateRecord> {
+    const { directories, clock } = this.#parts;
+    let serial: string | null = null;
+    try {
+      return await this.#change(identifier, change, {
+        check: (_, next) => {
+          this.#assertSerialIsFree(next.serial_number);
+          serial = serialKey(next.serial_number);
+          this.#reserved.add(serial);
+        },
+        prepare: (current, next) => directories.prepareReplacement(current, next, files, clock.now()),
+        abandon: (current) => directories.abandonReplacement(current),
+        follow: (record) => directories.finishReplacement(record),
+      });
+    } finally {
+      if (serial !== null) this.#reserved.delete(serial);
+    }
+  }
+
+  async destroyKey(identifier: Identifier): Promise<void> {
+    const { directories, clock } = this.#parts;
+    let failed: unknown = null;
+    await this.#change(identifier, (current) => ({ ...current, has_private_key: false }), {
+      follow: async (record) => {
+        await directories.destroyKeys(record, true).catch((error: unknown) => {
+          failed = error;
+          throw error;
+        });
+        await directories.writeMetadata(record, clock.now());
+      },
+    });
+    // A key that is still there must not be taken for destroyed; that only metadata.json lags behind may be.
+    if (failed !== null) throw failed;
+  }
+
+  async read(identifier: Identifier, file: CertificateFile, replaced?: Serial): Promise<Buffer> {
+    const { inventory, directories, locks } = this.#parts;
+    // Not in the middle of a renewal, which would give the old certificate's key for the new certificate.
+    const content = await locks.run(identifier, async () => {
+      const record = inventory.get(identifier);
+      if (record === undefined) throw notFound(identifier);
+      const isReplaced = replaced !== undefined && replaced !== record.serial_number;
+      if (isReplaced && !record.history.some(({ serial_number }) => serial_number === replaced))
+        throw notFound(identifier);
+      return directories.read(record, file, isReplaced ? replaced : undefined);
+    });
+    if (content === null)
+      throw new CertMateError('NOT_FOUND', `No ${file} is stored for the certificate ${identifier}.`);
+    return content;
+  }
+
+  subscribe(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  problems(): Problem[] {
+    return this.#parts.problems.all();
+  }
+
+  async verify(): Promise<Problem[]> {
+    const { inventory, directories, problems, locks } = this.#parts;
+    let verified = 0;
+    for (const { identifier } of inventory.records()) {
+      if (this.#closing.signal.aborted) break;
+      await locks.run(identifier, async () => {
+        const record = inventory.get(identifier);
+        if (record !== undefined) await verifyFiles(record, directories, problems);
+      });
+      verified += 1;
+      if (verified % VERIFIED_IN_ONE_GO === 0 && verified > VERIFIED_AT_START) await delay(VERIFICATION_PAUSE_MS);
+    }
+    return problems.all();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#parts.settlement.close();
+    await this.#parts.locks.idle();
+    await this.#parts.journal.close();
+  }
+
+  /** One change of one certificate, alone: prepared, put into the journal, shown, followed by its directory. */
+  async #change(
+    identifier: Identifier,
+    change: Change,
+    steps: {
+      check?: (current: CertificateRecord, next: CertificateRecord) => void;
+      prepare?: (current: CertificateRecord, next: CertificateRecord) => Promise<void>;
+      abandon?: (current: CertificateRecord) => Promise<void>;
+      follow: (record: CertificateRecord) => Promise<void>;
+    },
+  ): Promise<CertificateRecord> {
+    this.#assertOpen();
+    const { inventory, journal, settlement, locks } = this.#parts;
+    const changed = await locks.run(identifier, async () => {
+      const current = inventory.get(identifier);
+      if (current === undefined) throw notFound(identifier);
+      const next = change(current);
+      if (next === current) return current;
+      if (next.identifier !== identifier || next.cert_usage !== current.cert_usage) {
+        throw new TypeError('identifier and usage of a certificate never change');
+      }
+      steps.check?.(current, next);
+      await steps.prepare?.(current, next);
+      let seq: number;
+      try {
+        seq = await journal.append(next);
+      } catch (error) {
+        await steps.abandon?.(current);
+        throw error;
+      }
+      const record = this.#show(next);
+      await settlement.follow(record, [seq], () => steps.follow(record));
+      return record;
+    });
+    this.#rotateIfDue();
+    return changed;
+  }
+
+  #show(next: CertificateRecord): CertificateRecord {
+    const { inventory, log } = this.#parts;
+    const previous = inventory.get(next.identifier) ?? null;
+    const record = inventory.put(next);
+    for (const listener of this.#listeners) {
+      try {
+        listener(record, previous);
+      } catch (error) {
+        log.error({ err: error, identifier: record.identifier }, 'a listener of the store failed');
+      }
+    }
+    return record;
+  }
+
+  #rotateIfDue(): void {
+    const { journal, inventory } = this.#parts;
+    if (journal.rotationIsDue) this.#unattended(journal.rotate(inventory.records()), 'no snapshot could be taken');
+  }
+
+  #unattended(work: Promise<unknown>, failure: string): void {
+    work.catch((error: unknown) => this.#parts.log.error({ err: error }, failure));
+  }
+
+  #assertSerialIsFree(serial: Serial): void {
+    if (this.#parts.inventory.bySerial(serial) === undefined && !this.#reserved.has(serialKey(serial))) return;
+    throw new CertMateError('CONFLICT', 'This serial number is taken by another certificate.');
+  }
+
+  #assertOpen(): void {
+    if (this.#closing.signal.aborted) throw new CertMateError('UNAVAILABLE', 'The server is shutting down.');
+  }
+}
+
+function identifierKey(identifier: Identifier): string {
+  return `identifier ${identifier}`;
+}
+
+function serialKey(serial: Serial): string {
+  return `serial ${serial}`;
+}
+
+function notFound(identifier: Identifier): CertMateError {
+  return new CertMateError('NOT_FOUND', `There is no certificate ${identifier}.`);
+}

@@ -1,0 +1,94 @@
+/** Reads what snapshot and journals say, and what they no longer say because they are damaged. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CertificateRecord, Identifier } from '../types.js';
+import { decodeLine, readLinesSync } from './journal-lines.js';
+import type { Problem } from './store.js';
+
+export const FIRST_GENERATION = 1;
+
+export function journalName(generation: number): string {
+  return `journal-${generation}.log`;
+}
+
+export function snapshotName(generation: number): string {
+  return `snapshot-${generation}.log`;
+}
+
+export interface JournalReading {
+  /** 0 if no line has been written yet. */
+  lastSeq: number;
+  snapshotBytes: number;
+  journalBytes: number;
+  /** Records whose consequences may not all have reached the disk when the last process ended, with their lines' numbers. */
+  unsettled: Map<Identifier, number[]>;
+  /**
+   * Null if every line was whole. Otherwise states are missing, but not those of the identifiers in this set: each has a
+   * line after the last damage.
+   */
+  knownInSpiteOfDamage: Set<Identifier> | null;
+}
+
+/** Reads a snapshot (null if there is none) and the journals that follow it, in order. */
+export function readJournal(
+  directory: string,
+  { snapshot, journals }: { snapshot: number | null; journals: readonly number[] },
+  { onRecord, onProblem }: { onRecord: (record: CertificateRecord) => void; onProblem: (problem: Problem) => void },
+): JournalReading {
+  const sequence: { seq: number; identifier: Identifier }[] = [];
+  let settled = 0;
+  const sinceDamage: { known: Set<Identifier> | null } = { known: null };
+  const damaged = (name: string, message: string): void => {
+    sinceDamage.known = new Set();
+    onProblem({
+      path: `journal/${name}`,
+      identifier: null,
+      message: `${message} Every metadata.json was read instead; restore a backup if a certificate is missing.`,
+    });
+  };
+  const take = (record: CertificateRecord): void => {
+    sinceDamage.known?.add(record.identifier);
+    onRecord(record);
+  };
+
+  if (snapshot !== null) {
+    let ended = false;
+    readLinesSync(join(directory, snapshotName(snapshot)), (line, position) => {
+      const said = decodeLine(line);
+      if (holdsRecord(said)) take(said.record);
+      else if (typeof said === 'object' && said !== null && 'end' in said) ended = true;
+      else damaged(snapshotName(snapshot), `The line at byte ${position} is damaged.`);
+    });
+    if (!ended) damaged(snapshotName(snapshot), 'It is cut short.');
+  } else if ((journals[0] ?? FIRST_GENERATION) > FIRST_GENERATION) {
+    damaged(snapshotName(journals[0] ?? FIRST_GENERATION), 'It is missing.');
+  }
+  for (const generation of journals) {
+    readLinesSync(join(directory, journalName(generation)), (line, position) => {
+      const said = decodeLine(line);
+      if (!holdsRecord(said) || typeof said.seq !== 'number' || typeof said.settled !== 'number') {
+        damaged(journalName(generation), `The line at byte ${position} is damaged.`);
+        return;
+      }
+      sequence.push({ seq: said.seq, identifier: said.record.identifier });
+      settled = said.settled;
+      take(said.record);
+    });
+  }
+  const unsettled = new Map<Identifier, number[]>();
+  for (const { seq, identifier } of sequence) {
+    if (seq >= settled) unsettled.set(identifier, [...(unsettled.get(identifier) ?? []), seq]);
+  }
+  const sizeOf = (name: string): number => statSync(join(directory, name)).size;
+  return {
+    lastSeq: sequence.at(-1)?.seq ?? 0,
+    snapshotBytes: snapshot === null ? 0 : sizeOf(snapshotName(snapshot)),
+    journalBytes: journals.reduce((bytes, generation) => bytes + sizeOf(journalName(generation)), 0),
+    unsettled,
+    knownInSpiteOfDamage: sinceDamage.known,
+  };
+}
+
+function holdsRecord(said: unknown): said is { record: CertificateRecord; seq?: unknown; settled?: unknown } {
+  return typeof said === 'object' && said !== null && 'record' in said;
+}

@@ -1,0 +1,40 @@
+/** Which of two accounts of a certificate to believe when a damaged journal has lost lines. */
+import type { CertificateRecord, ReplacedCertificate, Revocation } from '../types.js';
+
+/**
+ * Joins what the journal still knows with what metadata.json says. Renewals and deletion only ever go forward, so the
+ * account that is further on is the newer one; between equals it is metadata.json, because the journal is the one that
+ * lost something. But whatever either of them calls revoked stays revoked: a lost release from hold can be repeated, a
+ * lost revocation lets somebody in.
+ */
+export function mergeRecords(journal: CertificateRecord, metadata: CertificateRecord): CertificateRecord {
+  const newer = progress(journal) > progress(metadata) ? journal : metadata;
+  const older = newer === journal ? metadata : journal;
+  return {
+    ...newer,
+    revocation: newer.revocation.revoked
+      ? newer.revocation
+      : (revocationOf(newer.serial_number, older) ?? newer.revocation),
+    history: newer.history.map((replaced) => mergeReplaced(replaced, older)),
+  };
+}
+
+function progress(record: CertificateRecord): number {
+  return 4 * record.history.length + (record.deleted_at === null ? 0 : 2) + (record.revocation.revoked ? 1 : 0);
+}
+
+function mergeReplaced(replaced: ReplacedCertificate, other: CertificateRecord): ReplacedCertificate {
+  if (replaced.revoked_at !== null) return replaced;
+  const revocation = revocationOf(replaced.serial_number, other);
+  if (revocation === null) return replaced;
+  return { ...replaced, revoked_at: revocation.revoked_at, reason_revoked: revocation.reason_revoked };
+}
+
+/** What a record says of the revocation of a serial, current or replaced; null if it does not call it revoked. */
+function revocationOf(serial: string, record: CertificateRecord): Revocation | null {
+  if (record.serial_number === serial) return record.revocation.revoked ? record.revocation : null;
+  const replaced = record.history.find(({ serial_number }) => serial_number === serial);
+  if (replaced === undefined || replaced.revoked_at === null) return null;
+  const { revoked_at, reason_revoked } = replaced;
+  return { revoked: true, revoked_at, reason_revoked, invalidity_date: null };
+}

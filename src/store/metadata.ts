@@ -1,0 +1,114 @@
+/** `metadata.json`: a record with its status at the time of writing. */
+import type { CertificateRecord } from '../types.js';
+import { statusOf } from './status.js';
+
+export function formatMetadata(record: CertificateRecord, now: Date): string {
+  return `${JSON.stringify({ ...record, status: statusOf(record, now) }, null, 2)}\n`;
+}
+
+/**
+ * Reads one back, without its status.
+ * @throws Error saying what is wrong with it, fit for an operator to read
+ */
+export function parseMetadata(text: string): CertificateRecord {
+  let said: unknown;
+  try {
+    said = JSON.parse(text);
+  } catch {
+    throw new Error('it is not JSON');
+  }
+  if (!isObject(said)) throw new Error('it is not a JSON object');
+  const record: Record<string, unknown> = {};
+  for (const [field, holds] of Object.entries(SHAPE)) {
+    if (!holds(said[field])) throw new Error(`its ${field} is missing or wrong`);
+    record[field] = said[field];
+  }
+  return record as unknown as CertificateRecord;
+}
+
+/** Whether two records say the same. */
+export function sameRecord(a: CertificateRecord, b: CertificateRecord): boolean {
+  return canonical(a) === canonical(b);
+}
+
+/** JSON in which the order of fields does not depend on who made the object. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number';
+const isFlag: Check = (value) => typeof value === 'boolean';
+const isSerial: Check = (value) => typeof value === 'string' && /^[0-9]+$/.test(value);
+const isTime: Check = (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value));
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+const isShaped =
+  (shape: Record<string, Check>): Check =>
+  (value) =>
+    isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
+
+const SHAPE: Record<keyof CertificateRecord, Check> = {
+  type: (value) => value === 'client_certificate',
+  certificate_type: isText,
+  identifier: isText,
+  common_name: isText,
+  email: orNull(isText),
+  organization: orNull(isText),
+  organizational_unit: orNull(isText),
+  country: orNull(isText),
+  state: orNull(isText),
+  locality: orNull(isText),
+  subject_alt_names: isTexts,
+  serial_number: isSerial,
+  fingerprint_sha256: isText,
+  public_key_sha256: isText,
+  key_algorithm: isText,
+  key_size: isNumber,
+  issuance_method: isText,
+  key_usage: isTexts,
+  extended_key_usage: isTexts,
+  created_at: isTime,
+  not_before: isTime,
+  expires_at: isTime,
+  days_valid: isNumber,
+  cert_usage: isText,
+  notes: isText,
+  tags: isTexts,
+  has_private_key: isFlag,
+  deleted_at: orNull(isTime),
+  revocation: isShaped({
+    revoked: isFlag,
+    revoked_at: orNull(isTime),
+    reason_revoked: orNull(isText),
+    invalidity_date: orNull(isTime),
+  }),
+  renewal: isShaped({
+    renewal_enabled: isFlag,
+    renewal_threshold_days: isNumber,
+    last_renewed_at: orNull(isTime),
+    renewed_from: orNull(isSerial),
+  }),
+  history: (value) =>
+    Array.isArray(value) &&
+    value.every(
+      isShaped({
+        serial_number: isSerial,
+        expires_at: isTime,
+        superseded_at: isTime,
+        revoked_at: orNull(isTime),
+        reason_revoked: orNull(isText),
+      }),
+    ),
+};
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

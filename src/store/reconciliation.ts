@@ -1,0 +1,198 @@
+/** At start: brings the directories and the journal together, whatever a crash, a restore or a hand has done to either. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CertificateRecord, Clock, Identifier, Log } from '../types.js';
+import type { CertificateDirectories } from './certificate-files.js';
+import { systemCode } from './durable.js';
+import type { Journal } from './journal.js';
+import { entryOf, isUsage, type Layout, METADATA, type Place, problemWith } from './layout.js';
+import type { MemoryInventory } from './memory-inventory.js';
+import { mergeRecords } from './merging.js';
+import { parseMetadata, sameRecord } from './metadata.js';
+import type { ProblemList } from './problem-list.js';
+import type { Settlement } from './settlement.js';
+import { directoryMissing } from './verification.js';
+
+/** So many lines are appended at once when directories are adopted: one sync for all of them. */
+const GROUP = 1000;
+
+export interface ReconciliationParts {
+  layout: Layout;
+  directories: CertificateDirectories;
+  inventory: MemoryInventory;
+  journal: Journal;
+  problems: ProblemList;
+  settlement: Settlement;
+  clock: Clock;
+  log: Log;
+}
+
+/** Gives back the identifiers of directories that could not be adopted: they must not be given to new certificates. */
+export async function reconcile(parts: ReconciliationParts): Promise<Set<Identifier>> {
+  const { layout, inventory, journal, problems } = parts;
+  const found = scan(layout);
+  for (const path of found.unfinished) await rm(path, { recursive: true, force: true });
+  await settleTail(parts);
+  await abandonRenewals(parts, found.renewals);
+
+  const known = new Set<Identifier>();
+  const unknown: Place[] = [];
+  for (const [usage, identifiers] of found.certificates) {
+    for (const identifier of identifiers) {
+      if (inventory.get(identifier)?.cert_usage === usage) known.add(identifier);
+      else unknown.push({ cert_usage: usage, identifier });
+    }
+  }
+  const blocked = await adopt(parts, unknown);
+  for (const record of inventory.records()) {
+    const place = found.certificates.get(record.cert_usage);
+    if (place === undefined || !place.has(record.identifier)) problems.report(directoryMissing(record));
+  }
+  const { knownInSpiteOfDamage } = journal.reading;
+  if (knownInSpiteOfDamage !== null) await mergeWithMetadata(parts, known, knownInSpiteOfDamage);
+  return blocked;
+}
+
+interface Found {
+  /** By usage. */
+  certificates: Map<string, Set<Identifier>>;
+  /** Directories of creates that a crash broke off. */
+  unfinished: string[];
+  renewals: Place[];
+}
+
+function scan(layout: Layout): Found {
+  const found: Found = { certificates: new Map(), unfinished: [], renewals: [] };
+  for (const usage of namesIn(layout.root)) {
+    if (!isUsage(usage)) continue;
+    const certificates = new Set<Identifier>();
+    found.certificates.set(usage, certificates);
+    for (const name of namesIn(layout.usage(usage))) {
+      const entry = entryOf(name);
+      if (entry.kind === 'certificate') certificates.add(name);
+      else if (entry.kind === 'unfinished') found.unfinished.push(join(layout.usage(usage), name));
+      else if (entry.kind === 'next') found.renewals.push({ cert_usage: usage, identifier: entry.identifier });
+    }
+  }
+  return found;
+}
+
+/** Changes that were durable in the journal, but perhaps not yet in the directory, when the last process ended. */
+async function settleTail({ journal, inventory, directories, settlement, clock }: ReconciliationParts): Promise<void> {
+  for (const [identifier, numbers] of journal.reading.unsettled) {
+    const record = inventory.get(identifier);
+    if (record !== undefined) await settlement.follow(record, numbers, () => directories.settle(record, clock.now()));
+  }
+}
+
+/** Renewals that were not yet in the journal; what was, the tail has finished. */
+async function abandonRenewals(
+  { inventory, directories, layout, clock }: ReconciliationParts,
+  renewals: readonly Place[],
+): Promise<void> {
+  for (const place of renewals) {
+    const record = inventory.get(place.identifier);
+    if (record === undefined) await rm(layout.next(place), { recursive: true, force: true });
+    else await directories.settle(record, clock.now());
+  }
+}
+
+/** Directories without a line in the journal: made just before a crash, restored from a backup, or the journal is lost. */
+async function adopt(parts: ReconciliationParts, places: readonly Place[]): Promise<Set<Identifier>> {
+  const { inventory, problems, log } = parts;
+  const blocked = new Set<Identifier>();
+  const adopted: CertificateRecord[] = [];
+  for (const place of places) {
+    try {
+      const record = readMetadata(parts.layout, place);
+      assertNew(record, inventory);
+      adopted.push(inventory.put(record));
+    } catch (error) {
+      blocked.add(place.identifier);
+      problems.report(
+        problemWith(
+          place,
+          METADATA,
+          `It cannot be used, and no journal knows this certificate: ${(error as Error).message}. Restore it from a backup; until then OCSP and CRL cannot tell its state.`,
+        ),
+      );
+    }
+  }
+  await journalAll(parts, adopted);
+  if (adopted.length > 0)
+    log.warn({ count: adopted.length }, 'certificates were adopted that the journal did not know');
+  return blocked;
+}
+
+/** @throws Error if the record would take something from another one */
+function assertNew(record: CertificateRecord, inventory: MemoryInventory): void {
+  const namesake = inventory.get(record.identifier);
+  if (namesake !== undefined)
+    throw new Error(`the identifier belongs to a certificate of usage ${namesake.cert_usage}`);
+  for (const serial of [record.serial_number, ...record.history.map(({ serial_number }) => serial_number)]) {
+    const owner = inventory.bySerial(serial);
+    if (owner !== undefined) throw new Error(`its serial number belongs to ${owner.record.identifier}`);
+  }
+}
+
+/** After damage to the journal metadata.json may be the newer of the two. */
+async function mergeWithMetadata(
+  parts: ReconciliationParts,
+  known: Set<Identifier>,
+  certain: Set<Identifier>,
+): Promise<void> {
+  const { inventory, layout, problems } = parts;
+  const changed: CertificateRecord[] = [];
+  for (const identifier of known) {
+    const record = inventory.get(identifier);
+    if (record === undefined || certain.has(identifier)) continue;
+    try {
+      const metadata = readMetadata(layout, record);
+      const merged = mergeRecords(record, metadata);
+      if (sameRecord(merged, record)) continue;
+      changed.push(inventory.put(merged));
+    } catch (error) {
+      problems.report(
+        problemWith(
+          record,
+          METADATA,
+          `It is damaged: ${(error as Error).message}. The journal's last whole line about it counts.`,
+        ),
+      );
+    }
+  }
+  await journalAll(parts, changed);
+  for (const record of changed) await parts.directories.writeMetadata(record, parts.clock.now());
+}
+
+async function journalAll({ journal }: ReconciliationParts, records: readonly CertificateRecord[]): Promise<void> {
+  for (let start = 0; start < records.length; start += GROUP) {
+    const numbers = await Promise.all(records.slice(start, start + GROUP).map((record) => journal.append(record)));
+    for (const seq of numbers) journal.settle(seq);
+  }
+}
+
+/** @throws Error saying what is wrong with it */
+function readMetadata(layout: Layout, place: Place): CertificateRecord {
+  let text: string;
+  try {
+    text = readFileSync(join(layout.certificate(place), METADATA), 'utf8');
+  } catch (error) {
+    throw new Error(systemCode(error) === 'ENOENT' ? 'it is missing' : 'it cannot be read', { cause: error });
+  }
+  const record = parseMetadata(text);
+  if (record.identifier !== place.identifier || record.cert_usage !== place.cert_usage) {
+    throw new Error('it is that of another certificate');
+  }
+  return record;
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+}

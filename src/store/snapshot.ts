@@ -1,0 +1,59 @@
+/** The state of every record in one file, so that the journal before it is no longer needed. */
+import { open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { CertificateRecord } from '../types.js';
+import { discard, storageError, syncDirectory } from './durable.js';
+import { encodeLine } from './journal-lines.js';
+
+/** So much text is made before it is written: a millisecond's work, then others have their turn. */
+const PIECE_LENGTH = 1 << 18;
+
+/** Begins the name of a snapshot that is not complete. */
+export const UNFINISHED_SNAPSHOT = '.unfinished-snapshot-';
+
+/** A snapshot's lines: one for each record, then how many there were, which shows that none is missing. */
+export type SnapshotLine = { record: CertificateRecord } | { end: number };
+
+/**
+ * Writes a snapshot; durable and complete when it resolves, and not there at all before. Gives back its size in bytes.
+ * @throws CertMateError STORAGE_FULL
+ */
+export async function writeSnapshot(path: string, records: Iterable<CertificateRecord>): Promise<number> {
+  const unfinished = join(dirname(path), `${UNFINISHED_SNAPSHOT}${process.pid}`);
+  await discard(unfinished);
+  try {
+    const size = await writeLines(unfinished, records);
+    await rename(unfinished, path);
+    await syncDirectory(dirname(path));
+    return size;
+  } catch (error) {
+    await discard(unfinished);
+    throw storageError(error);
+  }
+}
+
+async function writeLines(path: string, records: Iterable<CertificateRecord>): Promise<number> {
+  const handle = await open(path, 'wx', 0o600);
+  try {
+    let count = 0;
+    let size = 0;
+    let piece = '';
+    const write = async (): Promise<void> => {
+      const bytes = Buffer.from(piece);
+      await handle.writeFile(bytes);
+      size += bytes.length;
+      piece = '';
+    };
+    for (const record of records) {
+      piece += `${encodeLine({ record } satisfies SnapshotLine)}\n`;
+      count += 1;
+      if (piece.length >= PIECE_LENGTH) await write();
+    }
+    piece += `${encodeLine({ end: count } satisfies SnapshotLine)}\n`;
+    await write();
+    await handle.datasync();
+    return size;
+  } finally {
+    await handle.close();
+  }
+}

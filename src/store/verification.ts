@@ -1,0 +1,54 @@
+/** Compares a certificate's files with what is known of it. */
+import type { CertificateRecord } from '../types.js';
+import type { CertificateDirectories } from './certificate-files.js';
+import { METADATA, problemPath, problemWith } from './layout.js';
+import { parseMetadata, sameRecord } from './metadata.js';
+import type { ProblemList } from './problem-list.js';
+
+/** Brings the list up to date for one certificate. Nothing may change it meanwhile. */
+export async function verifyFiles(
+  record: CertificateRecord,
+  directories: CertificateDirectories,
+  problems: ProblemList,
+): Promise<void> {
+  const names = await directories.list(record);
+  if (names === null) {
+    problems.report(directoryMissing(record));
+    return;
+  }
+  problems.clear(problemPath(record, null));
+  const expected = ['cert.crt', ...(record.has_private_key ? ['cert.key'] : [])];
+  for (const file of expected) {
+    if (names.includes(file)) problems.clear(problemPath(record, file));
+    else
+      problems.report(problemWith(record, file, 'It is missing. Restore it from a backup, or renew the certificate.'));
+  }
+  const wrong = whatIsWrong(await directories.readMetadata(record), record);
+  if (wrong === null) problems.clear(problemPath(record, METADATA));
+  else {
+    problems.report(
+      problemWith(
+        record,
+        METADATA,
+        `${wrong} The certificate and its revocation state are still known from the journal; the next change to it writes the file anew.`,
+      ),
+    );
+  }
+}
+
+export function directoryMissing(record: CertificateRecord) {
+  return problemWith(
+    record,
+    null,
+    'The directory of this certificate is missing. Its revocation state is still known; restore the files from a backup.',
+  );
+}
+
+function whatIsWrong(metadata: string | null, record: CertificateRecord): string | null {
+  if (metadata === null) return 'It is missing.';
+  try {
+    return sameRecord(parseMetadata(metadata), record) ? null : 'It does not say what the journal says.';
+  } catch (error) {
+    return `It is damaged: ${(error as Error).message}.`;
+  }
+}
