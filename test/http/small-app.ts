@@ -71,12 +71,12 @@ export async function smallApp(t: TestContext, options: SmallAppOptions = {}): P
   app.setNotFoundHandler(notFoundHandler);
   await app.register(requestIdentity);
   await app.register(access, { table: { ...ACCESS, ...options.table } });
+  await app.register(openapi, { version: '1.2.3', publicUrl: 'https://ca.example.com' });
   await app.register(health, { version: '1.2.3' });
   await app.register(audit, { dataDir, logDir: join(directory, 'logs'), clock, generateKey: makeAuditKey });
   await app.register(auth, { dataDir, clock, apiToken: options.apiToken ?? null });
   const limits = options.limits ?? {};
   await app.register(rateLimit, limits === false ? { enabled: false } : { enabled: true, limits });
-  await app.register(openapi, { version: '1.2.3', publicUrl: 'https://ca.example.com' });
   await app.register(apiScope(keyRoutes, auditRoutes, ...(options.api ?? [])), { prefix: '/api' });
   await app.register(publicScope(...(options.open ?? [])), { prefix: '/api' });
   await app.ready();

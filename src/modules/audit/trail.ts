@@ -171,21 +171,28 @@ export class AuditTrail implements AuditSink {
       // A group ends where a checkpoint is due. Appended in one turn, it is written as a whole or not at all.
       const group = this.#waiting.splice(0, CHECKPOINT_EVERY - (this.#last.seq % CHECKPOINT_EVERY));
       let link = this.#last;
-      const texts = group.map(({ event, at }) => {
-        const line = formatLine(event, at, link);
-        link = line.link;
-        return line.text;
-      });
+      const texts: string[] = [];
+      const written: Waiting[] = [];
+      for (const waiting of group) {
+        try {
+          const line = formatLine(waiting.event, waiting.at, link);
+          link = line.link;
+          texts.push(line.text);
+          written.push(waiting);
+        } catch (error) {
+          waiting.reject(error);
+        }
+      }
       try {
         await Promise.all(texts.map((text) => this.#options.log.append(text)));
       } catch (error) {
-        for (const { reject } of group) reject(error);
+        for (const { reject } of written) reject(error);
         continue;
       }
       this.#last = link;
-      if (link.seq % CHECKPOINT_EVERY === 0) await this.#writeCheckpoint();
+      if (texts.length > 0 && link.seq % CHECKPOINT_EVERY === 0) await this.#writeCheckpoint();
       this.#headTimer ??= setTimeout(() => this.#signHead(), HEAD_DELAY).unref();
-      for (const { resolve } of group) resolve();
+      for (const { resolve } of written) resolve();
     }
     this.#writing = null;
   }
