@@ -33,7 +33,7 @@ const KEEP = 1000;
 const PATIENCE = 5000;
 
 /** Checks by name; makes nothing but the report. */
-export function createHealth(): Health {
+function createHealth(): Health {
   const checks = new Map<string, { run: () => Promise<CheckResult> | CheckResult; vital: boolean }>();
   let kept: { until: number; report: ReturnType<Health['report']> } | null = null;
 
@@ -120,6 +120,7 @@ export const health = plugin(
       scope.get(
         '/health/ready',
         {
+          config: { errors: [503] },
           schema: {
             summary: 'Whether to send traffic here: 200, or 503 while starting, stopping or unable to serve',
             tags: ['Service'],

@@ -1,13 +1,20 @@
 /** The description of the API (OpenAPI 3.1) at /openapi.json, made from the routes' own schemas, and its explorer at /docs. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, RouteOptions } from 'fastify';
 import plugin from 'fastify-plugin';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
 import type { AccessRow } from './access.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Statuses of errors that this operation alone can answer with, for its description. */
+    errors?: number[];
+  }
+}
 
 /** The one error shape (ErrorBody in errors.ts) for documentation. */
 const errorSchema = z
@@ -31,6 +38,8 @@ const ERROR_TEXT: Record<number, string> = {
   415: 'The Content-Type is not accepted',
   429: 'Asked too often; see Retry-After',
   500: 'Something went wrong here',
+  503: 'Not able to serve now',
+  507: 'The disk is full; nothing was saved',
 };
 
 /** The explorer's own policy: its scripts are files, its styles partly inline. */
@@ -69,11 +78,8 @@ export const openapi = plugin(
         const described = /^\/(api|health|metrics|openapi\.json)(\/|$)/.test(document.url);
         if (!described) return { schema: { hide: true }, url: document.url };
         const { schema = {}, url } = jsonSchemaTransform(document);
-        const row = document.route.config?.access;
-        return {
-          schema: row === undefined ? schema : { ...schema, ...policyOf(row, url, schema as Record<string, unknown>) },
-          url,
-        };
+        const policy = policyOf(document.route, schema as Record<string, unknown>);
+        return { schema: { ...schema, ...policy }, url: named(url) };
       },
       transformObject: (document) => dropUnused(jsonSchemaTransformObject(document) as OpenAPIV3_1.Document),
     });
@@ -95,20 +101,32 @@ export const openapi = plugin(
 );
 
 /** Security and error responses of one operation, from its row in the access table and from what it takes. */
-function policyOf(row: AccessRow, url: string, schema: Record<string, unknown>): Record<string, unknown> {
-  const guarded = row.role !== 'public';
+function policyOf(route: RouteOptions, schema: Record<string, unknown>): Record<string, unknown> {
+  const { access = PUBLIC, errors = [] } = route.config ?? {};
+  const guarded = access.role !== 'public';
+  const changes = guarded && route.method !== 'GET';
   const takesInput = ['body', 'querystring', 'params'].some((part) => schema[part] !== undefined);
   const statuses = [
     ...(takesInput ? [400] : []),
     ...(guarded ? [401, 403] : []),
-    ...(url.includes(':') ? [404] : []),
-    ...(schema['body'] === undefined ? [] : [409, 413, 415]),
-    ...(row.limit === 'none' ? [] : [429]),
+    ...(route.url.includes(':') ? [404] : []),
+    ...(changes ? [409] : []),
+    ...(schema['body'] === undefined ? [] : [413, 415]),
+    ...(access.limit === 'none' ? [] : [429]),
     500,
+    ...(changes ? [507] : []),
+    ...errors,
   ];
   const declared = (schema['response'] ?? { 200: { description: 'Success' } }) as Record<string, unknown>;
-  const errors = Object.fromEntries(statuses.map((status) => [status, errorResponse(status)]));
-  return { security: guarded ? [{ bearer: [] }] : [], response: { ...errors, ...declared } };
+  const answers = Object.fromEntries(statuses.map((status) => [status, errorResponse(status)]));
+  return { security: guarded ? [{ bearer: [] }] : [], response: { ...answers, ...declared } };
+}
+
+const PUBLIC: AccessRow = { role: 'public', limit: 'default' };
+
+/** A wildcard has no name, but a parameter of OpenAPI must have one. */
+function named(url: string): string {
+  return url.replace(/\*$/, ':rest');
 }
 
 function errorResponse(status: number) {

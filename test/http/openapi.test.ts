@@ -60,6 +60,7 @@ describe('the description of the API', () => {
       '415',
       '429',
       '500',
+      '507',
     ]);
     assert.deepEqual(paths['/api/crl/info']?.['get']?.security, []);
     assert.ok(!('401' in (paths['/api/crl/info']?.['get']?.responses ?? {})));

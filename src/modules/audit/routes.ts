@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CertMateError, type ErrorBody } from '../../errors.js';
 import { keyId } from './checkpoint.js';
-import { auditIntact, auditPage, auditPublicKey, auditQuery } from './schema.js';
+import { auditBroken, auditIntact, auditPage, auditPublicKey, auditQuery } from './schema.js';
 import type { BreakReason } from './verify.js';
 
 /** A broken log: the one error shape, with the first bad line beside it. */
@@ -47,7 +47,7 @@ export const auditRoutes: FastifyPluginAsyncZod = async (app) => {
         description:
           '409 with `first_bad_seq` and `reason` if a line was changed, removed, inserted, moved or cut off.',
         tags,
-        response: { 200: auditIntact },
+        response: { 200: auditIntact, 409: auditBroken },
       },
     },
     async () => {

@@ -1,5 +1,6 @@
 /** What the audit routes take and give. */
 import { z } from 'zod';
+import { BREAK_REASONS } from './verify.js';
 
 const time = z.iso.datetime({ offset: true, error: 'Must be an RFC 3339 time, such as 2026-11-21T20:38:00Z' });
 
@@ -42,6 +43,17 @@ export const auditIntact = z
     head: z.object({ seq: z.int(), hash: z.string() }),
   })
   .meta({ id: 'AuditVerification' });
+
+export const auditBroken = z
+  .object({
+    error: z.string(),
+    message: z.string(),
+    code: z.literal('CONFLICT'),
+    status: z.literal(409),
+    first_bad_seq: z.int(),
+    reason: z.enum(BREAK_REASONS),
+  })
+  .meta({ id: 'AuditBroken', description: 'Where the log is broken first' });
 
 export const auditPublicKey = z
   .object({ algorithm: z.literal('Ed25519'), key_id: z.string(), public_key_pem: z.string() })

@@ -21,7 +21,7 @@ import { type Verification, verifyLog } from './verify.js';
 
 export const LOG_FILE = 'certificate_audit.log';
 export const CHECKPOINT_FILE = 'certificate_audit.checkpoints';
-export const HEAD_FILE = 'head.json';
+const HEAD_FILE = 'head.json';
 
 /** A file that only grows; what was appended is on disk when the promise resolves, in the order of the calls. */
 export interface GrowingFile extends LineSource {
@@ -239,7 +239,7 @@ export class AuditTrail implements AuditSink {
 }
 
 /** Lines of a file without their line feeds; a last one that is still being written is left out. */
-export function* wholeLines(file: Buffer): Generator<string, void, undefined> {
+function* wholeLines(file: Buffer): Generator<string, void, undefined> {
   let start = 0;
   for (let end = file.indexOf(0x0a); end !== -1; end = file.indexOf(0x0a, start)) {
     yield file.toString('utf8', start, end);

@@ -12,15 +12,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Checkpoint, readCheckpoint } from './checkpoint.js';
 import { GENESIS, type Link, parseLine } from './line.js';
 
-export type BreakReason =
-  | 'changed'
-  | 'missing'
-  | 'inserted'
-  | 'reordered'
-  | 'truncated'
-  | 'unreadable'
-  | 'rewritten'
-  | 'unsigned';
+export const BREAK_REASONS = [
+  'changed',
+  'missing',
+  'inserted',
+  'reordered',
+  'truncated',
+  'unreadable',
+  'rewritten',
+  'unsigned',
+] as const;
+
+export type BreakReason = (typeof BREAK_REASONS)[number];
 
 export interface Verification {
   ok: boolean;
