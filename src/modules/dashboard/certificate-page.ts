@@ -22,6 +22,7 @@ export interface CertificatePage {
   key: Fact[];
   fingerprints: Fact[];
   dates: { created: Moment; notBefore: Moment; expires: Moment; lastRenewed: Moment | null };
+  expired: boolean;
   /** How much of the lifetime has passed, 0 to 100. */
   elapsed: number;
   lifetime: string;
@@ -76,6 +77,7 @@ export function certificatePage(certificate: Certificate, rights: Rights, now: D
       expires: moment(certificate.expires_at, now),
       lastRenewed: renewal.last_renewed_at === null ? null : moment(renewal.last_renewed_at, now),
     },
+    expired: Date.parse(certificate.expires_at) <= now.getTime(),
     elapsed: elapsed(certificate, now),
     lifetime: certificate.days_valid === 1 ? '1 day' : `${certificate.days_valid} days`,
     renewal: renewal.renewal_enabled ? `${renewal.renewal_threshold_days} days before it expires` : 'Not by itself',

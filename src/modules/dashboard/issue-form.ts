@@ -70,7 +70,6 @@ const FIELD_OF_CODE: Record<string, keyof IssueFields> = {
 function toRequest(fields: IssueFields): IssueRequest {
   const csr = fields.csr.trim();
   const lifetime = Number(fields.lifetime || '365');
-  const extendedKeyUsage = listed(fields.extended_key_usage, /[\s,]+/);
   return {
     ...given('common_name', fields.common_name),
     ...given('email', fields.email),
@@ -85,10 +84,10 @@ function toRequest(fields: IssueFields): IssueRequest {
     ...(csr === '' && fields.key_type !== '' ? { key_type: fields.key_type } : {}),
     ...given('csr', csr),
     store_key: fields.discard_key === undefined,
-    subject_alt_names: listed(fields.subject_alt_names, /[\r\n,]+/),
-    ...(extendedKeyUsage.length === 0 ? {} : { extended_key_usage: extendedKeyUsage }),
+    subject_alt_names: fields.subject_alt_names,
+    ...(fields.extended_key_usage.length === 0 ? {} : { extended_key_usage: fields.extended_key_usage }),
     notes: fields.notes,
-    tags: listed(fields.tags, /,/),
+    tags: fields.tags,
     ...given('identifier', fields.identifier),
     renewal_enabled: fields.renewal_off === undefined,
     renewal_threshold_days: Number(fields.renewal_threshold_days || '30'),
@@ -97,10 +96,6 @@ function toRequest(fields: IssueFields): IssueRequest {
 
 function given<Name extends string>(name: Name, value: string): Partial<Record<Name, string>> {
   return value === '' ? {} : ({ [name]: value } as Record<Name, string>);
-}
-
-function listed(text: string, separator: RegExp): string[] {
-  return text.split(separator).flatMap((entry) => entry.trim() || []);
 }
 
 function sentence(text: string): string {

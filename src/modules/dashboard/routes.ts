@@ -73,7 +73,9 @@ export const dashboardRoutes: FastifyPluginAsync<DashboardParts> = async (app, p
     return reply.page('authority', { title: 'Certificate authority', section: 'authority' }, model);
   });
 
-  app.get('/help', (_request, reply) => reply.page('help', { title: 'Help', section: 'help' }, { publicUrl }));
+  app.get('/help', (request, reply) => {
+    return reply.page('help', { title: 'Help', section: 'help' }, { publicUrl, canIssue: rightsOf(request).issue });
+  });
 
   app.post('/theme', (request, reply) => {
     const { theme, back } = themeFields.catch({ theme: 'system', back: '' }).parse(request.body);

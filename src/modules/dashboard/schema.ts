@@ -7,6 +7,23 @@ const keysOf = <Key extends string>(table: Record<Key, unknown>) => Object.keys(
 
 const text = z.string().trim().default('');
 const upTo = (most: number) => text.refine((value) => value.length <= most, `Use at most ${most} characters.`);
+/** A value of the subject's name: one line of text. */
+const nameUpTo = (most: number) =>
+  upTo(most).refine((value) => !/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(value), 'Remove the control characters.');
+/** Several values in one field: at most `count`, each at most `length` long. */
+const listOf = (separator: RegExp, count: number, length: number, refusal: string) =>
+  text
+    .transform((value) => value.split(separator).flatMap((entry) => entry.trim() || []))
+    .refine(
+      (values) => values.length <= count && values.every((value) => value.length <= length && !/\p{Cc}/u.test(value)),
+      refusal,
+    );
+
+const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+
+function isCountry(code: string): boolean {
+  return /^[A-Za-z]{2}$/.test(code) && code.toUpperCase() !== 'ZZ' && regions.of(code.toUpperCase()) !== undefined;
+}
 const wholeNumber = (least: number, most: number) =>
   text.refine(
     (value) => value === '' || (/^\d{1,6}$/.test(value) && Number(value) >= least && Number(value) <= most),
@@ -17,7 +34,7 @@ const checkbox = z.literal('on').optional();
 /** What the issue form asks for beyond the form of each field is judged where certificates are issued. */
 export const issueFields = z
   .object({
-    common_name: upTo(64),
+    common_name: nameUpTo(64),
     email: upTo(254),
     cert_usage: text.refine(
       (value) => /^([a-z0-9][a-z0-9-]{0,31})?$/.test(value),
@@ -26,21 +43,21 @@ export const issueFields = z
     lifetime: wholeNumber(1, 8760),
     lifetime_unit: z.enum(['days', 'hours']).default('days'),
     key_type: z.enum(['', ...keysOf<KeyType>(KEY_TYPES)]).default(''),
-    organization: upTo(64),
-    organizational_unit: upTo(64),
-    country: text.refine((value) => /^([A-Za-z]{2})?$/.test(value), 'Use the two letters of the country: US, DE, IN …'),
-    state: upTo(128),
-    locality: upTo(128),
-    subject_alt_names: text,
-    csr: z.string().default(''),
+    organization: nameUpTo(64),
+    organizational_unit: nameUpTo(64),
+    country: text.refine((value) => value === '' || isCountry(value), 'Use the two letters of a country: US, DE, IN …'),
+    state: nameUpTo(128),
+    locality: nameUpTo(128),
+    subject_alt_names: listOf(/[\r\n,]+/, 100, 2048, 'Use at most 100 names, one a line.'),
+    csr: z.string().max(98_304, 'This is too long for a certificate signing request.').default(''),
     certificate_type: z.enum(keysOf<CertificateType>(CERTIFICATE_TYPES)).default('client'),
-    extended_key_usage: text,
+    extended_key_usage: listOf(/[\s,]+/, 20, 128, 'Use at most 20 key usages.'),
     identifier: text.refine(
       (value) => /^([a-zA-Z0-9][a-zA-Z0-9._-]{0,127})?$/.test(value),
       'Begin with a letter or digit; then letters, digits, dots, hyphens and underscores.',
     ),
     notes: upTo(2000),
-    tags: text,
+    tags: listOf(/,/, 50, 64, 'Use at most 50 tags of at most 64 characters.'),
     discard_key: checkbox,
     renewal_off: checkbox,
     renewal_threshold_days: wholeNumber(1, 3650),

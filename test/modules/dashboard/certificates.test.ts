@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { build } from '../../build.js';
+import { Browser } from './browser.js';
+
+const LIST = '/client-certificates';
+const unescaped = (html: string) => html.replaceAll('&amp;', '&').replaceAll('&#39;', "'").replaceAll('&quot;', '"');
+
+test('an empty list says what to do', async (t) => {
+  const { app, tokens } = await build(t);
+  const operator = new Browser(app);
+  await operator.signIn(tokens.operator);
+  assert.match((await operator.open(LIST)).body, /No certificates yet[\s\S]*Issue the first certificate/);
+  const viewer = new Browser(app);
+  await viewer.signIn(tokens.viewer);
+  assert.doesNotMatch((await viewer.open(LIST)).body, /Issue the first certificate/);
+});
+
+test('search, filters, order and page size live in the URL and survive each link of the list', async (t) => {
+  const { app, tokens, issue } = await build(t);
+  for (let i = 0; i < 30; i++) await issue({ common_name: `host-${String(i).padStart(2, '0')}`, cert_usage: 'vpn' });
+  await issue({ common_name: 'other', cert_usage: 'wifi' });
+  const browser = new Browser(app);
+  await browser.signIn(tokens.viewer);
+  const url = `${LIST}?search=host&usage=vpn&status=active&sort=common_name&order=asc&limit=25`;
+  const first = (await browser.open(url)).body;
+  assert.match(first, /value="host"/);
+  assert.match(first, /<option selected>vpn<\/option>/);
+  assert.match(first, /<option value="active" selected>/);
+  assert.match(first, /aria-sort="ascending"><a[^>]*>Name/);
+  assert.match(first, /1–25 of 30/);
+  assert.doesNotMatch(first, />other</);
+  const next = unescaped(/rel="next" href="([^"]+)"/.exec(first)?.[1] ?? '');
+  for (const kept of ['search=host', 'usage=vpn', 'status=active', 'sort=common_name', 'order=asc', 'limit=25']) {
+    assert.ok(next.includes(kept), `${kept} in ${next}`);
+  }
+  const second = (await browser.open(next)).body;
+  assert.match(second, /26–30 of 30/);
+  assert.match(second, /host-29/);
+  assert.doesNotMatch(second, /host-24/);
+  const previous = unescaped(/rel="prev" href="([^"]+)"/.exec(second)?.[1] ?? '');
+  assert.match((await browser.open(previous)).body, /1–25 of 30/);
+});
+
+test('a list link that is out of date opens the list from its beginning', async (t) => {
+  const { app, tokens, issue } = await build(t);
+  await issue();
+  const browser = new Browser(app);
+  await browser.signIn(tokens.viewer);
+  const answer = await browser.open(`${LIST}?usage=api-mtls&cursor=broken&from=50`);
+  assert.equal(answer.headers.location, `${LIST}?usage=api-mtls`);
+  assert.equal((await browser.open(`${LIST}?sort=nonsense&limit=7&status=maybe`)).statusCode, 200);
+});
+
+test('the counters tell how many there are of each status', async (t) => {
+  const { app, tokens, issue, call } = await build(t);
+  await issue();
+  const { identifier } = await issue();
+  await call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/revoke`, payload: {} });
+  const browser = new Browser(app);
+  await browser.signIn(tokens.viewer);
+  const { body } = await browser.open(LIST);
+  const counters = [...body.matchAll(/<span class="dot [^"]*">([^<]+)<\/span><span class="count">(\d+)</g)];
+  assert.deepEqual(
+    counters.map(([, label, count]) => `${label} ${count}`),
+    ['All 2', 'Active 1', 'Expiring 0', 'Expired 0', 'On hold 0', 'Revoked 1'],
+  );
+});
+
+test('the form issues a certificate and shows where to get its files', async (t) => {
+  const { app, tokens } = await build(t);
+  const browser = new Browser(app);
+  await browser.signIn(tokens.operator);
+  await browser.open(`${LIST}/new`);
+  const answer = await browser.send(LIST, {
+    form_id: browser.hidden('form_id'),
+    common_name: 'carol@example.com',
+    cert_usage: 'vpn',
+    lifetime: '12',
+    lifetime_unit: 'hours',
+    key_type: 'ec-p256',
+    organization: 'ACME',
+    country: 'de',
+    subject_alt_names: 'email:carol@example.com\r\ndns:laptop-7.example.com\r\n',
+    tags: 'laptop, blue',
+    renewal_off: 'on',
+  });
+  assert.equal(answer.statusCode, 303, answer.body);
+  const page = await browser.open(String(answer.headers.location));
+  assert.match(page.body, /The certificate is issued/);
+  assert.match(page.body, /\/download\/key"/);
+  const [record] = app.certificates.list({}).certificates;
+  assert.ok(record);
+  assert.equal(record.cert_usage, 'vpn');
+  assert.equal(record.country, 'DE');
+  assert.deepEqual(record.tags, ['laptop', 'blue']);
+  assert.deepEqual(record.subject_alt_names, ['email:carol@example.com', 'dns:laptop-7.example.com']);
+  assert.equal(record.renewal.renewal_enabled, false);
+  assert.equal((Date.parse(record.expires_at) - Date.parse(record.created_at)) / 3_600_000, 12);
+});
+
+test('a refused form names what is wrong beside each field and keeps what was typed', async (t) => {
+  const { app, tokens } = await build(t);
+  const browser = new Browser(app);
+  await browser.signIn(tokens.operator);
+  await browser.open(`${LIST}/new`);
+  const answer = await browser.send(LIST, {
+    common_name: '',
+    cert_usage: 'Not Good',
+    lifetime: '99999',
+    organization: 'Kept & Sons',
+    csr: '',
+    discard_key: 'on',
+  });
+  assert.equal(answer.statusCode, 400);
+  for (const field of ['common_name', 'cert_usage', 'lifetime']) {
+    assert.match(answer.body, new RegExp(`id="${field}-problem"`));
+    assert.match(answer.body, new RegExp(`id="${field}"[^>]*aria-invalid="true"`));
+  }
+  assert.match(answer.body, /value="Not Good"/);
+  assert.match(answer.body, /value="Kept &amp; Sons"/);
+  assert.match(answer.body, /name="discard_key" checked/);
+  assert.match(answer.body, /<details class="fold" open>\s*<summary><b>Organisation/);
+});
+
+test('what the CA refuses is said beside the field it is about', async (t) => {
+  const { app, tokens, issue } = await build(t, { environment: { CERTMATE_CA_DAYS: '30' } });
+  await issue({ identifier: 'taken', days_valid: 1 });
+  const browser = new Browser(app);
+  await browser.signIn(tokens.operator);
+  for (const [fields, field, status] of [
+    [{ csr: 'not a request' }, 'csr', 400],
+    [{ lifetime: '3000' }, 'lifetime', 400],
+    [{ lifetime: '1', identifier: 'taken' }, 'identifier', 409],
+    [{ lifetime: '1', subject_alt_names: 'dns:-bad-' }, 'subject_alt_names', 400],
+    [{ lifetime: '1', email: 'nobody' }, 'email', 400],
+    [{ lifetime: '1', country: 'ZZ' }, 'country', 400],
+    [{ lifetime: '1', organization: 'A\u0007B' }, 'organization', 400],
+  ] as const) {
+    await browser.open(`${LIST}/new`);
+    const answer = await browser.send(LIST, { common_name: 'dave', key_type: 'ec-p256', ...fields });
+    assert.equal(answer.statusCode, status, field);
+    assert.match(answer.body, new RegExp(`id="${field}-problem"`), field);
+    assert.match(answer.body, /value="dave"/);
+  }
+  assert.equal(app.certificates.list({}).total, 1);
+});
+
+test('a button pressed twice issues one certificate', async (t) => {
+  // NeySlim/ultimate-ca-manager#269: a double submit during slow key generation made two.
+  const { app, tokens } = await build(t);
+  const browser = new Browser(app);
+  await browser.signIn(tokens.operator);
+  await browser.open(`${LIST}/new`);
+  const fields = { form_id: browser.hidden('form_id'), common_name: 'twice', key_type: 'ec-p256' };
+  const answers = await Promise.all([browser.send(LIST, fields), browser.send(LIST, fields)]);
+  const late = await browser.send(LIST, fields);
+  assert.equal(new Set([...answers, late].map(({ headers }) => headers.location)).size, 1);
+  assert.equal(app.certificates.list({}).total, 1);
+});
+
+test('a private key that is not kept is shown once, in full', async (t) => {
+  const { app, tokens } = await build(t);
+  const browser = new Browser(app);
+  await browser.signIn(tokens.operator);
+  await browser.open(`${LIST}/new`);
+  const answer = await browser.send(LIST, { common_name: 'erin', key_type: 'ec-p256', discard_key: 'on' });
+  assert.equal(answer.statusCode, 201);
+  assert.match(answer.body, /-----BEGIN PRIVATE KEY-----[\s\S]+-----END PRIVATE KEY-----/);
+  assert.match(answer.body, /download="[^"]+\.key" href="data:application\/x-pem-file;base64,/);
+  const [record] = app.certificates.list({}).certificates;
+  const page = await browser.open(`${LIST}/${record?.identifier}`);
+  assert.doesNotMatch(page.body, /PRIVATE KEY|download\/key/);
+  assert.match(page.body, /does not keep the private key/);
+});
+
+test('revoking asks for a reason, says what follows, and is offered once', async (t) => {
+  const { app, tokens, issue } = await build(t);
+  const { identifier } = await issue();
+  const page = `${LIST}/${identifier}`;
+  const browser = new Browser(app);
+  await browser.signIn(tokens.admin);
+  assert.match((await browser.open(`${page}/revoke`)).body, /This cannot be undone/);
+  const unreasoned = await browser.send(`${page}/revoke`, { invalidity_date: '2026-01-02T03:04' });
+  assert.equal(unreasoned.statusCode, 400);
+  assert.match(unreasoned.body, /Choose why it is revoked/);
+  assert.match(unreasoned.body, /value="2026-01-02T03:04"/);
+  const answer = await browser.send(`${page}/revoke`, {
+    reason: 'keyCompromise',
+    invalidity_date: '2026-01-02T03:04',
+  });
+  assert.equal(answer.headers.location, page);
+  const { revocation } = app.certificates.get(identifier);
+  assert.equal(revocation.reason_revoked, 'keyCompromise');
+  assert.equal(revocation.invalidity_date, '2026-01-02T03:04:00Z');
+  const { body } = await browser.open(page);
+  assert.match(body, /Revoked since/);
+  assert.match(body, /lost, stolen or exposed/);
+  assert.ok(!body.includes(`${page}/revoke`));
+  assert.equal((await browser.open(`${page}/revoke`)).headers.location, page);
+  assert.equal((await browser.send(`${page}/revoke`, { reason: 'superseded' })).statusCode, 409);
+  assert.equal(app.certificates.get(identifier).revocation.reason_revoked, 'keyCompromise');
+});
+
+test('the page of the CA shows its fingerprint and the addresses of this server', async (t) => {
+  const { app, tokens } = await build(t, { environment: { CERTMATE_PUBLIC_URL: 'https://ca.example.com' } });
+  const browser = new Browser(app);
+  await browser.signIn(tokens.viewer);
+  const { body } = await browser.open('/ca');
+  assert.ok(body.replaceAll('<wbr>', '').includes(app.authority.fingerprint));
+  assert.match(body, /https:\/\/ca\.example\.com\/api\/crl\/download\/pem/);
+  assert.match(body, /EC P-256/);
+});
+
+test('a CSR can be pasted: then nothing is said about a private key to fetch', async (t) => {
+  const { app, tokens, call } = await build(t);
+  const browser = new Browser(app);
+  await browser.signIn(tokens.operator);
+  // A request in PEM: the one kept beside a certificate that was issued before.
+  const first = await call('operator', {
+    method: 'POST',
+    url: '/api/client-certs',
+    payload: { common_name: 'frank', key_type: 'ec-p256' },
+  });
+  const { identifier } = first.json();
+  const csr = (await browser.open(`${LIST}/${identifier}/download/csr`)).body;
+  await browser.open(`${LIST}/new`);
+  const answer = await browser.send(LIST, { csr, common_name: '' });
+  assert.equal(answer.statusCode, 303, answer.body);
+  const { body } = await browser.open(String(answer.headers.location));
+  assert.match(body, /<h1>frank<\/h1>/);
+  assert.match(body, /its holder made it and sent a CSR/);
+  assert.doesNotMatch(body, /download\/key/);
+});
