@@ -4,7 +4,7 @@
  */
 import type { CertificateRecord } from '../types.js';
 import { Dictionary } from './dictionary.js';
-import { statusFacts } from './status.js';
+import type { StatusFacts } from './status.js';
 
 const FIRST_CAPACITY = 256;
 
@@ -26,14 +26,13 @@ export class Columns {
   #length = 0;
 
   /** Fills the row of a slot: the next new one, or one that exists. */
-  set(slot: number, record: CertificateRecord): void {
+  set(slot: number, record: CertificateRecord, { flags, expires, expiringFrom }: StatusFacts): void {
     if (slot === this.#length) {
       this.#length += 1;
       if (slot === this.flags.length) this.#grow();
     } else {
       this.#release(slot);
     }
-    const { flags, expires, expiringFrom } = statusFacts(record);
     this.usage[slot] = this.usages.acquire(record.cert_usage);
     this.type[slot] = this.types.acquire(record.certificate_type);
     this.organization[slot] = this.organizations.acquire(record.organization ?? '');

@@ -2,7 +2,7 @@
 import type { CertificateRecord } from '../types.js';
 import type { InventoryCounts } from './inventory.js';
 import { SortedTimes } from './sorted-times.js';
-import { DAY_MS, HELD_FLAG, REVOKED_FLAG, statusFacts } from './status.js';
+import { DAY_MS, HELD_FLAG, REVOKED_FLAG, type StatusFacts } from './status.js';
 
 const WITHIN_DAYS = [7, 30, 90] as const;
 
@@ -19,13 +19,13 @@ export class Counters {
   readonly #expires = new SortedTimes();
   readonly #expiringFrom = new SortedTimes();
 
-  add(record: CertificateRecord): void {
-    this.#count(record, 1);
+  add(record: CertificateRecord, facts: StatusFacts): void {
+    this.#count(record, facts, 1);
   }
 
   /** Takes back what `add` did for the same record. */
-  remove(record: CertificateRecord): void {
-    this.#count(record, -1);
+  remove(record: CertificateRecord, facts: StatusFacts): void {
+    this.#count(record, facts, -1);
   }
 
   counts(now: Date): InventoryCounts {
@@ -52,7 +52,7 @@ export class Counters {
     };
   }
 
-  #count(record: CertificateRecord, by: 1 | -1): void {
+  #count(record: CertificateRecord, { flags, expires, expiringFrom }: StatusFacts, by: 1 | -1): void {
     if (record.deleted_at !== null) return;
     this.#total += by;
     this.#superseded += by * record.history.length;
@@ -60,7 +60,6 @@ export class Counters {
     tally(this.#types, record.certificate_type, by);
     tally(this.#keyAlgorithms, record.key_algorithm, by);
     if (record.organization !== null) tally(this.#organizations, record.organization, by);
-    const { flags, expires, expiringFrom } = statusFacts(record);
     if ((flags & HELD_FLAG) !== 0) this.#held += by;
     else if ((flags & REVOKED_FLAG) !== 0) this.#revoked += by;
     else if (by === 1) {

@@ -1,8 +1,11 @@
 /** Reads what snapshot and journals say, and what they no longer say because they are damaged. */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { StartupError } from '../errors.js';
 import type { CertificateRecord, Identifier } from '../types.js';
 import { decodeLine, readLinesSync } from './journal-lines.js';
+import type { SnapshotLine } from './snapshot.js';
+import { fromRow, ROW_VERSION, type Row } from './snapshot-rows.js';
 import type { Problem } from './store.js';
 
 export const FIRST_GENERATION = 1;
@@ -52,14 +55,17 @@ export function readJournal(
   };
 
   if (snapshot !== null) {
+    const name = snapshotName(snapshot);
     let ended = false;
-    readLinesSync(join(directory, snapshotName(snapshot)), (line, position) => {
-      const said = decodeLine(line);
-      if (holdsRecord(said)) take(said.record);
-      else if (typeof said === 'object' && said !== null && 'end' in said) ended = true;
-      else damaged(snapshotName(snapshot), `The line at byte ${position} is damaged.`);
+    readLinesSync(join(directory, name), (line, position) => {
+      const said = decodeLine(line) as SnapshotLine | undefined;
+      if (said === undefined) damaged(name, `The line at byte ${position} is damaged.`);
+      else if (isRow(said)) take(fromRow(said));
+      else if ('end' in said) ended = true;
+      else if (said.rows !== ROW_VERSION)
+        throw new StartupError(`journal/${name} was written by a newer CertMate; use that one`);
     });
-    if (!ended) damaged(snapshotName(snapshot), 'It is cut short.');
+    if (!ended) damaged(name, 'It is cut short.');
   } else if ((journals[0] ?? FIRST_GENERATION) > FIRST_GENERATION) {
     damaged(snapshotName(journals[0] ?? FIRST_GENERATION), 'It is missing.');
   }
@@ -87,6 +93,10 @@ export function readJournal(
     unsettled,
     knownInSpiteOfDamage: sinceDamage.known,
   };
+}
+
+function isRow(said: SnapshotLine): said is Row {
+  return Array.isArray(said);
 }
 
 function holdsRecord(said: unknown): said is { record: CertificateRecord; seq?: unknown; settled?: unknown } {

@@ -55,19 +55,18 @@ export class Layout {
 export type Place = Pick<CertificateRecord, 'cert_usage' | 'identifier'>;
 
 /** What an entry of a usage's folder is. */
-export type Entry = { kind: 'certificate' | 'unfinished' | 'next'; identifier: Identifier } | { kind: 'foreign' };
+export interface Entry {
+  kind: 'certificate' | 'unfinished' | 'next' | 'foreign';
+  identifier: Identifier;
+}
 
 export function entryOf(name: string): Entry {
-  for (const [kind, prefix] of [
-    ['certificate', ''],
-    ['unfinished', NEW],
-    ['next', NEXT],
-  ] as const) {
-    if (name.startsWith(prefix) && IDENTIFIER.test(name.slice(prefix.length))) {
-      return { kind, identifier: name.slice(prefix.length) };
-    }
-  }
-  return { kind: 'foreign' };
+  const [kind, identifier]: [Entry['kind'], string] = name.startsWith(NEW)
+    ? ['unfinished', name.slice(NEW.length)]
+    : name.startsWith(NEXT)
+      ? ['next', name.slice(NEXT.length)]
+      : ['certificate', name];
+  return IDENTIFIER.test(identifier) ? { kind, identifier } : { kind: 'foreign', identifier };
 }
 
 export function isUsage(name: string): boolean {

@@ -17,7 +17,7 @@ import { SearchText } from './search-text.js';
 import { type Selection, select } from './selection.js';
 import { SharedValues } from './sharing.js';
 import { SortedOrder } from './sorted-order.js';
-import { STATUSES } from './status.js';
+import { STATUSES, statusFacts } from './status.js';
 
 /** The orders that are kept; one by status follows from the one by identifier and the time. */
 const KEYS = {
@@ -86,9 +86,11 @@ export class MemoryInventory implements Inventory {
     } else {
       this.#exchange(slot, record);
     }
-    this.#columns.set(slot, record);
-    this.#counters.add(record);
-    for (const serial of serialsOf(record)) this.#slotsBySerial.set(serial, slot);
+    const facts = statusFacts(record);
+    this.#columns.set(slot, record, facts);
+    this.#counters.add(record, facts);
+    this.#slotsBySerial.set(record.serial_number, slot);
+    for (const replaced of record.history) this.#slotsBySerial.set(replaced.serial_number, slot);
     if (record.revocation.revoked || record.history.some(({ revoked_at }) => revoked_at !== null))
       this.#revoked.add(slot);
     else this.#revoked.delete(slot);
@@ -163,7 +165,7 @@ export class MemoryInventory implements Inventory {
     for (const name of moved) this.#orders.get(name)?.withdraw(slot);
     this.#records[slot] = record;
     for (const name of moved) this.#orders.get(name)?.restore(slot);
-    this.#counters.remove(previous);
+    this.#counters.remove(previous, statusFacts(previous));
     if (!equal(namesOf(previous), namesOf(record))) this.#names.changed(slot);
     if (!equal(serialsOf(previous), serialsOf(record))) this.#serials.changed(slot);
   }

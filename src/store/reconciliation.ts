@@ -36,12 +36,10 @@ export async function reconcile(parts: ReconciliationParts): Promise<Set<Identif
   await settleTail(parts);
   await abandonRenewals(parts, found.renewals);
 
-  const known = new Set<Identifier>();
   const unknown: Place[] = [];
   for (const [usage, identifiers] of found.certificates) {
     for (const identifier of identifiers) {
-      if (inventory.get(identifier)?.cert_usage === usage) known.add(identifier);
-      else unknown.push({ cert_usage: usage, identifier });
+      if (inventory.get(identifier)?.cert_usage !== usage) unknown.push({ cert_usage: usage, identifier });
     }
   }
   const blocked = await adopt(parts, unknown);
@@ -50,7 +48,7 @@ export async function reconcile(parts: ReconciliationParts): Promise<Set<Identif
     if (place === undefined || !place.has(record.identifier)) problems.report(directoryMissing(record));
   }
   const { knownInSpiteOfDamage } = journal.reading;
-  if (knownInSpiteOfDamage !== null) await mergeWithMetadata(parts, known, knownInSpiteOfDamage);
+  if (knownInSpiteOfDamage !== null) await mergeWithMetadata(parts, knownInSpiteOfDamage);
   return blocked;
 }
 
@@ -137,16 +135,11 @@ function assertNew(record: CertificateRecord, inventory: MemoryInventory): void 
 }
 
 /** After damage to the journal metadata.json may be the newer of the two. */
-async function mergeWithMetadata(
-  parts: ReconciliationParts,
-  known: Set<Identifier>,
-  certain: Set<Identifier>,
-): Promise<void> {
+async function mergeWithMetadata(parts: ReconciliationParts, certain: Set<Identifier>): Promise<void> {
   const { inventory, layout, problems } = parts;
   const changed: CertificateRecord[] = [];
-  for (const identifier of known) {
-    const record = inventory.get(identifier);
-    if (record === undefined || certain.has(identifier)) continue;
+  for (const record of inventory.records()) {
+    if (certain.has(record.identifier)) continue;
     try {
       const metadata = readMetadata(layout, record);
       const merged = mergeRecords(record, metadata);

@@ -36,7 +36,8 @@ export class SharedValues {
       country: this.#optional(record.country),
       state: this.#optional(record.state),
       locality: this.#optional(record.locality),
-      subject_alt_names: this.#list(record.subject_alt_names),
+      // Nobody else has the same ones.
+      subject_alt_names: frozenList(record.subject_alt_names),
       serial_number: record.serial_number,
       fingerprint_sha256: record.fingerprint_sha256,
       public_key_sha256: record.public_key_sha256,
@@ -73,14 +74,15 @@ export class SharedValues {
   }
 
   #list(list: readonly string[]): string[] {
-    if (list.length === 0) return NO_LIST as never[];
-    const place = placeOf(list.join('\n'));
+    const [first] = list;
+    if (first === undefined) return NO_LIST as never[];
+    const place = (placeOf(first) + list.length) & (RECENT - 1);
     const seen = this.#lists[place];
     // The type has no readonly; being frozen makes a change an error all the same.
     if (seen?.length === list.length && list.every((text, i) => text === seen[i])) return seen as string[];
-    const kept = Object.freeze(list.map((text) => this.#text(text)));
+    const kept = frozenList(list.map((text) => this.#text(text)));
     this.#lists[place] = kept;
-    return kept as string[];
+    return kept;
   }
 
   #renewal(renewal: CertificateRecord['renewal']): CertificateRecord['renewal'] {
@@ -100,6 +102,10 @@ export class SharedValues {
     if (renewed_from === null) this.#renewals[place] = kept;
     return kept;
   }
+}
+
+function frozenList(list: readonly string[]): string[] {
+  return list.length === 0 ? (NO_LIST as never[]) : (Object.freeze([...list]) as string[]);
 }
 
 function sharedRevocation({ revoked, revoked_at, reason_revoked, invalidity_date }: Revocation): Revocation {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import type { CertificateRecord } from '../types.js';
 import { discard, storageError, syncDirectory } from './durable.js';
 import { encodeLine } from './journal-lines.js';
+import { ROW_VERSION, type Row, toRow } from './snapshot-rows.js';
 
 /** So much text is made before it is written: a millisecond's work, then others have their turn. */
 const PIECE_LENGTH = 1 << 18;
@@ -11,8 +12,8 @@ const PIECE_LENGTH = 1 << 18;
 /** Begins the name of a snapshot that is not complete. */
 export const UNFINISHED_SNAPSHOT = '.unfinished-snapshot-';
 
-/** A snapshot's lines: one for each record, then how many there were, which shows that none is missing. */
-export type SnapshotLine = { record: CertificateRecord } | { end: number };
+/** A snapshot's lines: what kind of rows follow, the rows, and how many there were, which shows that none is missing. */
+export type SnapshotLine = { rows: number } | Row | { end: number };
 
 /**
  * Writes a snapshot; durable and complete when it resolves, and not there at all before. Gives back its size in bytes.
@@ -37,7 +38,7 @@ async function writeLines(path: string, records: Iterable<CertificateRecord>): P
   try {
     let count = 0;
     let size = 0;
-    let piece = '';
+    let piece = `${encodeLine({ rows: ROW_VERSION } satisfies SnapshotLine)}\n`;
     const write = async (): Promise<void> => {
       const bytes = Buffer.from(piece);
       await handle.writeFile(bytes);
@@ -45,7 +46,7 @@ async function writeLines(path: string, records: Iterable<CertificateRecord>): P
       piece = '';
     };
     for (const record of records) {
-      piece += `${encodeLine({ record } satisfies SnapshotLine)}\n`;
+      piece += `${encodeLine(toRow(record) satisfies SnapshotLine)}\n`;
       count += 1;
       if (piece.length >= PIECE_LENGTH) await write();
     }

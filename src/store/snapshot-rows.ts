@@ -1,0 +1,71 @@
+/**
+ * Records as rows: the values without their names, in a fixed order. A snapshot of rows is half as long as one of
+ * objects and read in half the time, which is most of the time that a start takes.
+ */
+import type { CertificateRecord } from '../types.js';
+
+/** Counts up when the order changes; a new field goes to the end and needs no new number. */
+export const ROW_VERSION = 1;
+
+export type Row = readonly unknown[];
+
+const FIELDS = [
+  'identifier',
+  'certificate_type',
+  'common_name',
+  'email',
+  'organization',
+  'organizational_unit',
+  'country',
+  'state',
+  'locality',
+  'subject_alt_names',
+  'serial_number',
+  'fingerprint_sha256',
+  'public_key_sha256',
+  'key_algorithm',
+  'key_size',
+  'issuance_method',
+  'key_usage',
+  'extended_key_usage',
+  'created_at',
+  'not_before',
+  'expires_at',
+  'days_valid',
+  'cert_usage',
+  'notes',
+  'tags',
+  'has_private_key',
+  'deleted_at',
+  'history',
+] as const satisfies readonly (keyof CertificateRecord)[];
+
+export function toRow(record: CertificateRecord): Row {
+  const { revocation, renewal } = record;
+  return [
+    ...FIELDS.map((field) => record[field]),
+    revocation.revoked ? [revocation.revoked_at, revocation.reason_revoked, revocation.invalidity_date] : null,
+    [renewal.renewal_enabled, renewal.renewal_threshold_days, renewal.last_renewed_at, renewal.renewed_from],
+  ];
+}
+
+/** The record of a row that `toRow` made; the checksum of its line vouches for that. */
+export function fromRow(row: Row): CertificateRecord {
+  const record: Record<string, unknown> = { type: 'client_certificate' };
+  for (let i = 0; i < FIELDS.length; i += 1) record[FIELDS[i] as string] = row[i];
+  const revocation = row[FIELDS.length] as Row | null;
+  const renewal = row[FIELDS.length + 1] as Row;
+  record['revocation'] = {
+    revoked: revocation !== null,
+    revoked_at: revocation?.[0] ?? null,
+    reason_revoked: revocation?.[1] ?? null,
+    invalidity_date: revocation?.[2] ?? null,
+  };
+  record['renewal'] = {
+    renewal_enabled: renewal[0],
+    renewal_threshold_days: renewal[1],
+    last_renewed_at: renewal[2],
+    renewed_from: renewal[3],
+  };
+  return record as unknown as CertificateRecord;
+}
