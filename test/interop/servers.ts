@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type RunningProgram, start, temporaryFolder, waitFor } from './programs.js';
 
 export interface WebServer {
-  /** Makes it read its configuration and CRL again. Connections made afterwards may meet either for a moment. */
-  reload(): void;
+  /** Makes it read its configuration and CRL again, and waits until the worker that knew the old ones is gone. */
+  reload(): Promise<void>;
   output(): string;
   stop(): Promise<void>;
 }
@@ -37,7 +37,13 @@ async function serve(
     await stop();
     throw error;
   }
-  return { reload: () => program.signal(options.reloadSignal), output: program.output, stop };
+  const workersGone = () => program.output().match(/worker (process )?\(?\d+\)? exited with code/g)?.length ?? 0;
+  const reload = async () => {
+    const gone = workersGone();
+    program.signal(options.reloadSignal);
+    await waitFor(async () => workersGone() > gone, program.output);
+  };
+  return { reload, output: program.output, stop };
 }
 
 /** Starts nginx with these `server { … }` blocks and waits until it listens on every port. */
