@@ -1,16 +1,13 @@
 /** The whole house on one page: every module registered, in order. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { systemClock } from './clock.js';
-import { type Config, packageRoot } from './config.js';
-import { foundation } from './foundation.js';
+import { type Config, version } from './config.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { health } from './http/health.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
-import { errorHandler } from './http/problem.js';
+import { errorHandler, frameworkErrors } from './http/problem.js';
 import { publicScope } from './http/public.js';
 import { requestIdentity } from './http/request.js';
 import { serverOptions } from './http/server.js';
@@ -26,8 +23,9 @@ import { certificateRoutes } from './modules/client-certs/routes.js';
 import { crlPlugin } from './modules/crl/plugin.js';
 import { crlRoutes } from './modules/crl/routes.js';
 import { dashboardPlugin } from './modules/dashboard/plugin.js';
+import { foundation } from './modules/foundation/plugin.js';
 import { ocspPlugin } from './modules/ocsp/plugin.js';
-import { ocspRoutes } from './modules/ocsp/routes.js';
+import { answerMalformed, isOcspPath, ocspRoutes } from './modules/ocsp/routes.js';
 import { rateLimit } from './modules/rate-limit/plugin.js';
 import type { Clock } from './types.js';
 
@@ -40,7 +38,12 @@ export interface AppOptions {
 
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
 export async function buildApp({ config, clock = systemClock, logger }: AppOptions): Promise<FastifyInstance> {
-  const app: FastifyInstance = fastify({ ...serverOptions(config), ...logging(config, logger) });
+  const app: FastifyInstance = fastify({
+    ...serverOptions(config),
+    ...logging(config, logger),
+    frameworkErrors: (error, request, reply) =>
+      isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
+  });
   try {
     await assemble(app, config, clock);
   } catch (error) {
@@ -51,7 +54,6 @@ export async function buildApp({ config, clock = systemClock, logger }: AppOptio
 }
 
 async function assemble(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
   const { dataDir, logDir, publicUrl, apiToken } = config;
 
   app.setErrorHandler(errorHandler);

@@ -12,6 +12,9 @@ import type { KeyType } from './types.js';
 /** The folder that holds package.json, views and public. */
 export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
 
+/** The version of this program. */
+export const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+
 export interface Config {
   host: string;
   port: number;
@@ -84,11 +87,18 @@ const settings = z.object({
     .refine(isDistinguishedName, 'must be a distinguished name such as CN=CertMate CA,O=CertMate')
     .default('CN=CertMate CA,O=CertMate'),
   CERTMATE_CA_DAYS: wholeNumber(1, 36500).default(3650),
-  CERTMATE_CA_PASSPHRASE: z.string().min(8, 'must have at least 8 characters').optional(),
+  CERTMATE_CA_PASSPHRASE: z
+    .string()
+    .min(8, 'must have at least 8 characters')
+    .refine((text) => Buffer.byteLength(text) <= 1024, 'must have at most 1024 bytes')
+    .optional(),
   CERTMATE_DEFAULT_KEY_TYPE: oneOf(['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519']).default(
     'rsa-2048',
   ),
-  CERTMATE_RENEWAL_CRON: z.string().refine(validateCron, 'must be a cron expression such as 0 3 * * *').default('0 3 * * *'),
+  CERTMATE_RENEWAL_CRON: z
+    .string()
+    .refine(validateCron, 'must be a cron expression such as 0 3 * * *')
+    .default('0 3 * * *'),
   CERTMATE_CRL_HOURS: wholeNumber(1, 8760).default(168),
   CERTMATE_OCSP_HOURS: wholeNumber(1, 720).default(24),
   CERTMATE_RATE_LIMITS: flag.default(true),

@@ -163,7 +163,7 @@ async function addCsrfProtection(app: FastifyInstance): Promise<void> {
     getToken: (request) => (request.body as { _csrf?: string } | null)?._csrf,
   });
   app.addHook('preValidation', (request, reply, done) => {
-    if (request.method === 'GET' || request.method === 'HEAD') done();
+    if (request.method === 'GET' || request.method === 'HEAD' || request.is404) done();
     else app.csrfProtection(request, reply, done);
   });
 }

@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { localSigner } from '../../crypto/file-signer.js';
-import { openPrivateKey, sealPrivateKey } from '../../crypto/sealing.js';
+import { KeyOpenError, type KeyOpenFailure, openPrivateKey, sealPrivateKey } from '../../crypto/sealing.js';
 import { StartupError } from '../../errors.js';
 import { assembleSigned, buildTbsCertificate, type Certificate, readCertificate } from '../../pki/certificate.js';
 import { authorityKeyIdentifier, basicConstraints, keyUsage, subjectKeyIdentifier } from '../../pki/extensions.js';
@@ -149,7 +149,10 @@ export async function storeAuthority(
     [CA_METADATA]: { data: `${JSON.stringify(metadata, null, 2)}\n`, mode: 0o644 },
     ...(authority.chain.length > 1 && {
       [CA_CHAIN]: {
-        data: authority.chain.slice(1).map((der) => encodePem('CERTIFICATE', der)).join(''),
+        data: authority.chain
+          .slice(1)
+          .map((der) => encodePem('CERTIFICATE', der))
+          .join(''),
         mode: 0o644,
       },
     }),
@@ -185,17 +188,18 @@ export async function importAuthority(
 
 function unlock(pem: string, passphrase: string | null): KeyObject {
   try {
-    return openPrivateKey(pem, isSealed(pem) ? passphrase : null);
-  } catch (cause) {
-    if (!isSealed(pem)) throw new StartupError('the CA key is not a private key in PEM', { cause });
-    throw new StartupError(
-      passphrase === null
-        ? 'the CA key is encrypted; set CERTMATE_CA_PASSPHRASE (or CERTMATE_CA_PASSPHRASE_FILE)'
-        : 'the CA key does not open with the passphrase given; check CERTMATE_CA_PASSPHRASE',
-      { cause },
-    );
+    return openPrivateKey(pem, passphrase);
+  } catch (error) {
+    if (!(error instanceof KeyOpenError)) throw error;
+    throw new StartupError(`the CA key cannot be opened: ${error.message}; ${ADVICE[error.reason]}`, { cause: error });
   }
 }
+
+const ADVICE: Record<KeyOpenFailure, string> = {
+  'passphrase-missing': 'set CERTMATE_CA_PASSPHRASE or CERTMATE_CA_PASSPHRASE_FILE',
+  'passphrase-wrong': 'check CERTMATE_CA_PASSPHRASE',
+  'not-a-key': 'restore it from a backup',
+};
 
 function isSealed(pem: string): boolean {
   return pem.includes('ENCRYPTED');

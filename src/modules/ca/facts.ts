@@ -6,7 +6,11 @@ import type { CertificateAuthority } from './authority.js';
 import type { authorityFacts } from './schema.js';
 
 /** @param publicUrl base of the URLs that relying parties use, no trailing slash */
-export function factsOf(authority: CertificateAuthority, publicUrl: string, now: Date): z.output<typeof authorityFacts> {
+export function factsOf(
+  authority: CertificateAuthority,
+  publicUrl: string,
+  now: Date,
+): z.output<typeof authorityFacts> {
   const { certificate } = authority;
   const { algorithm, size } = publicKeyFacts(certificate.subjectPublicKeyInfo);
   return {

@@ -1,7 +1,7 @@
 /** The CA's certificate, for whoever must trust it: no account needed. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { conditional } from '../../http/conditional.js';
 import { binary } from '../../http/binary.js';
+import { conditional } from '../../http/conditional.js';
 import { factsOf } from './facts.js';
 import { authorityFacts } from './schema.js';
 
@@ -9,12 +9,13 @@ const tags = ['Certificate authority'];
 
 export const caRoutes: FastifyPluginAsyncZod = async (app) => {
   const { authority, config, clock } = app;
-  const validator = { etag: `"${authority.fingerprint.replaceAll(':', '')}"`, lastModified: authority.certificate.notBefore };
+  const validator = {
+    etag: `"${authority.fingerprint.replaceAll(':', '')}"`,
+    lastModified: authority.certificate.notBefore,
+  };
 
-  app.get(
-    '/ca',
-    { schema: { summary: 'Facts of the CA', tags, response: { 200: authorityFacts } } },
-    async () => factsOf(authority, config.publicUrl, clock.now()),
+  app.get('/ca', { schema: { summary: 'Facts of the CA', tags, response: { 200: authorityFacts } } }, async () =>
+    factsOf(authority, config.publicUrl, clock.now()),
   );
 
   for (const [format, body, mediaType] of [
@@ -23,7 +24,13 @@ export const caRoutes: FastifyPluginAsyncZod = async (app) => {
   ] as const) {
     app.get(
       `/ca/download/${format}`,
-      { schema: { summary: `The CA certificate in ${format.toUpperCase()}`, tags, response: { 200: binary(mediaType) } } },
+      {
+        schema: {
+          summary: `The CA certificate in ${format.toUpperCase()}`,
+          tags,
+          response: { 200: binary(mediaType) },
+        },
+      },
       async (request, reply) => {
         reply.header('Cache-Control', 'public, max-age=3600');
         if (conditional(request, reply, validator)) return reply;

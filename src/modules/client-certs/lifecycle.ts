@@ -27,7 +27,13 @@ import type {
 import { defaultIdentifier } from './identifier.js';
 import { encodeSubject, identityOf } from './identity.js';
 import { lifetimeOf } from './lifetime.js';
-import { assertNamesFit, extendedKeyUsagesFor, keyUsagesFor, leafExtensions, type RelyingPartyUrls } from './profile.js';
+import {
+  assertNamesFit,
+  extendedKeyUsagesFor,
+  keyUsagesFor,
+  leafExtensions,
+  type RelyingPartyUrls,
+} from './profile.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { IssueRequest } from './schema.js';
 
@@ -283,8 +289,7 @@ export class CertificateLifecycle {
           revoked: true,
           revoked_at: revocation.revoked_at ?? timestamp(clock.now()),
           reason_revoked: reason,
-          invalidity_date:
-            invalidity_date === undefined ? null : timestamp(wholeSeconds(new Date(invalidity_date))),
+          invalidity_date: invalidity_date === undefined ? null : timestamp(wholeSeconds(new Date(invalidity_date))),
         },
       };
     });

@@ -27,8 +27,7 @@ export function lifetimeOf(
     const message = 'give either days_valid or hours_valid, not both';
     throw new CertMateError('VALIDATION_FAILED', message, { details: [{ path: 'hours_valid', message }] });
   }
-  const seconds =
-    asked.hours_valid === undefined ? (asked.days_valid ?? DEFAULT_DAYS) * DAY : asked.hours_valid * 3600;
+  const seconds = asked.hours_valid === undefined ? (asked.days_valid ?? DEFAULT_DAYS) * DAY : asked.hours_valid * 3600;
   const start = wholeSeconds(now);
   const notAfter = secondsAfter(start, seconds);
   if (notAfter > issuer.notAfter) {

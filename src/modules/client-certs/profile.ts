@@ -72,9 +72,10 @@ export function extendedKeyUsagesFor(type: CertificateType, asked: readonly stri
     const oid = EXTENDED_KEY_USAGES[usage] ?? usage;
     const dotted = /^[0-2](\.(0|[1-9]\d*)){1,30}$/.test(oid) && !/^[01]\.([4-9]\d|\d{3,})/.test(oid);
     if (dotted && !NEVER.includes(oid)) return NAME_OF_USAGE.get(oid) ?? oid;
-    const message = NEVER.includes(oid) || /^(OCSPSigning|anyExtendedKeyUsage)$/i.test(usage)
-      ? `${usage} is never given to a leaf certificate`
-      : `"${usage}" is neither one of ${Object.keys(EXTENDED_KEY_USAGES).join(', ')} nor a dotted OID`;
+    const message =
+      NEVER.includes(oid) || /^(OCSPSigning|anyExtendedKeyUsage)$/i.test(usage)
+        ? `${usage} is never given to a leaf certificate`
+        : `"${usage}" is neither one of ${Object.keys(EXTENDED_KEY_USAGES).join(', ')} nor a dotted OID`;
     throw new CertMateError('VALIDATION_FAILED', `extended_key_usage: ${message}.`, {
       details: [{ path: 'extended_key_usage', message }],
     });

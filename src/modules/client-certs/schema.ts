@@ -53,7 +53,10 @@ const tag = z
   .regex(/^[^\p{Cc},]*$/u, 'must not contain commas or control characters');
 const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-21T20:38:00Z' });
 const timestamp = z.string().meta({ format: 'date-time', example: '2026-11-21T20:38:00Z' });
-const serialNumber = z.string().regex(/^\d+$/).meta({ description: 'Decimal: it exceeds 2^53.', example: '1234567890' });
+const serialNumber = z
+  .string()
+  .regex(/^\d+$/)
+  .meta({ description: 'Decimal: it exceeds 2^53.', example: '1234567890' });
 
 const subjectFields = {
   email: z.string().trim().max(254, 'must have at most 254 characters').optional(),
@@ -80,14 +83,21 @@ export const issueRequest = z
     days_valid: z.int().min(1).max(3650).optional().meta({ description: 'Lifetime in days; 365 unless given.' }),
     hours_valid: z.int().min(1).max(8760).optional().meta({ description: 'Lifetime in hours, instead of days.' }),
     key_type: z.enum(keyTypes).optional(),
-    csr: z.string().max(98_304).optional().meta({ description: 'PKCS#10, PEM or base64 DER: then no key is made here.' }),
+    csr: z
+      .string()
+      .max(98_304)
+      .optional()
+      .meta({ description: 'PKCS#10, PEM or base64 DER: then no key is made here.' }),
     generate_key: z.boolean().optional(),
     store_key: z.boolean().default(true).meta({ description: 'false: the key is in this answer only.' }),
     subject_alt_names: z
       .array(z.string().trim().min(1).max(2048))
       .max(100)
       .optional()
-      .meta({ description: 'Each with its kind: email:, dns:, ip:, uri:, upn:.', example: ['dns:laptop-7.example.com'] }),
+      .meta({
+        description: 'Each with its kind: email:, dns:, ip:, uri:, upn:.',
+        example: ['dns:laptop-7.example.com'],
+      }),
     key_usage: z.array(z.enum(leafKeyUsages)).min(1).max(5).optional(),
     extended_key_usage: z.array(z.string().trim().min(1).max(128)).min(1).max(20).optional(),
     notes: z.string().max(2000, 'must have at most 2000 characters').default(''),
@@ -172,7 +182,11 @@ export const listQuery = z.strictObject({
   status: z.enum(statuses).optional(),
   revoked: listFlag.optional(),
   organization: z.string().max(64).optional(),
-  search: z.string().max(256).optional().meta({ description: 'In common name, e-mail, organization, identifier, serial.' }),
+  search: z
+    .string()
+    .max(256)
+    .optional()
+    .meta({ description: 'In common name, e-mail, organization, identifier, serial.' }),
   expires_before: moment.optional(),
   expires_after: moment.optional(),
   tag: z.string().max(64).optional(),

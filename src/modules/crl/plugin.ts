@@ -1,6 +1,5 @@
 /** Keeps the CRL fresh and offers it as `app.crl`. */
 import plugin from 'fastify-plugin';
-import { schedule } from 'node-cron';
 import { CrlPublisher } from './publisher.js';
 
 declare module 'fastify' {
@@ -24,12 +23,7 @@ export const crlPlugin = plugin(
     store.subscribe((record, previous) => publisher.note(record, previous));
     app.decorate('crl', publisher);
 
-    const refresh = schedule(
-      '* * * * *',
-      () => publisher.refresh().catch((error: unknown) => log.error({ err: error }, 'the CRL could not be refreshed')),
-      { name: 'crl-refresh', noOverlap: true },
-    );
-    app.addHook('onClose', async () => refresh.destroy());
+    app.scheduler.add('crl-refresh', '* * * * *', () => publisher.refresh());
 
     health.add('crl', async () => {
       const { thisUpdate, nextUpdate } = publisher.current;
@@ -37,7 +31,10 @@ export const crlPlugin = plugin(
       const used = (clock.now().getTime() - thisUpdate.getTime()) / life;
       return used < 0.9
         ? { ok: true }
-        : { ok: false, detail: `the CRL is ${Math.round(used * 100)} % through its life; see the log for why it is not renewed` };
+        : {
+            ok: false,
+            detail: `the CRL is ${Math.round(used * 100)} % through its life; see the log for why it is not renewed`,
+          };
     });
   },
   { name: 'crl', fastify: '5.x', dependencies: ['foundation', 'health', 'ca'] },

@@ -1,8 +1,8 @@
 /** The CRL over HTTP, for relying parties: no account needed. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { timestamp } from '../../clock.js';
-import { conditional } from '../../http/conditional.js';
 import { binary } from '../../http/binary.js';
+import { conditional } from '../../http/conditional.js';
 import { encodePem } from '../../pki/pem.js';
 import type { PublishedCrl } from './publisher.js';
 import { crlInfo } from './schema.js';

@@ -1,6 +1,5 @@
 /** Certifies the responder, keeps its key rotating and offers it as `app.ocsp`. */
 import plugin from 'fastify-plugin';
-import { schedule } from 'node-cron';
 import type { Inventory } from '../../store/inventory.js';
 import type { Serial } from '../../types.js';
 import { OcspResponder, type SerialState } from './responder.js';
@@ -24,15 +23,7 @@ export const ocspPlugin = plugin(
     });
     app.decorate('ocsp', responder);
 
-    const rotate = schedule(
-      '*/10 * * * *',
-      () =>
-        responder
-          .rotateIfDue()
-          .catch((error: unknown) => log.error({ err: error }, 'the OCSP signer could not be rotated')),
-      { name: 'ocsp-rotation', noOverlap: true },
-    );
-    app.addHook('onClose', async () => rotate.destroy());
+    app.scheduler.add('ocsp-rotation', '*/10 * * * *', () => responder.rotateIfDue());
   },
   { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'ca'] },
 );

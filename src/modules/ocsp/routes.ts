@@ -2,14 +2,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { conditional } from '../../http/conditional.js';
-import { binary } from '../../http/binary.js';
 import { CertMateError } from '../../errors.js';
+import { binary } from '../../http/binary.js';
+import { conditional } from '../../http/conditional.js';
 import { OCSP_ERROR } from '../../pki/ocsp.js';
 import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';
 import type { OcspAnswer } from './responder.js';
 import { ocspStatus, serialParams } from './schema.js';
+
+export const isOcspPath = (url: string): boolean => url.startsWith('/api/ocsp/');
+
+/** An OCSP client understands nothing but OCSP, even where its URL is not correctly encoded (RFC 6960 §4.2.1). */
+export function answerMalformed(reply: FastifyReply): FastifyReply {
+  return reply.type(MEDIA_TYPE).send(OCSP_ERROR.malformedRequest);
+}
 
 const MEDIA_TYPE = 'application/ocsp-response';
 const tags = ['Revocation'];
@@ -29,10 +36,16 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
   for (const path of ['/ocsp', '/ocsp/*']) {
     app.get(
       path,
-      { schema: { summary: 'Answer an OCSP request given as base64 in the path', tags, response: { 200: binary(MEDIA_TYPE) } } },
+      {
+        schema: {
+          summary: 'Answer an OCSP request given as base64 in the path',
+          tags,
+          response: { 200: binary(MEDIA_TYPE) },
+        },
+      },
       async (request, reply) => {
         const der = requestInPath(request.raw.url ?? '');
-        if (der === null) return reply.type(MEDIA_TYPE).send(OCSP_ERROR.malformedRequest);
+        if (der === null) return answerMalformed(reply);
         return send(request, reply, await ocsp.respond(der));
       },
     );
@@ -40,7 +53,14 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
 
   app.get(
     '/ocsp/status/:serial',
-    { schema: { summary: 'The status of a serial number as JSON', tags, params: serialParams, response: { 200: ocspStatus } } },
+    {
+      schema: {
+        summary: 'The status of a serial number as JSON',
+        tags,
+        params: serialParams,
+        response: { 200: ocspStatus },
+      },
+    },
     async (request) => {
       const candidates = serialCandidates(request.params.serial);
       const [first] = candidates;
@@ -54,7 +74,8 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
       const revoked = state !== undefined && state.revoked_at !== null;
       return {
         response_status: 'successful' as const,
-        certificate_status: state === undefined ? ('unknown' as const) : revoked ? ('revoked' as const) : ('good' as const),
+        certificate_status:
+          state === undefined ? ('unknown' as const) : revoked ? ('revoked' as const) : ('good' as const),
         certificate_serial: serial,
         this_update: timestamp(now),
         next_update: timestamp(secondsAfter(now, config.ocspHours * 3600)),
@@ -75,7 +96,8 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
       .header('Expires', cache.nextUpdate.toUTCString());
     const validator = { etag: cache.etag, lastModified: cache.thisUpdate };
     if (request.method !== 'POST' && conditional(request, reply, validator)) return reply;
-    if (request.method === 'POST') reply.header('ETag', cache.etag).header('Last-Modified', cache.thisUpdate.toUTCString());
+    if (request.method === 'POST')
+      reply.header('ETag', cache.etag).header('Last-Modified', cache.thisUpdate.toUTCString());
     return reply.send(body);
   }
 };

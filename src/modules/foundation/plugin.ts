@@ -1,0 +1,78 @@
+/** What every module stands on: settings, time, storage and key generation, put on the app before any module. */
+import { join } from 'node:path';
+import plugin from 'fastify-plugin';
+import type { Config } from '../../config.js';
+import { KeyGenerator } from '../../crypto/keygen.js';
+import { Scheduler } from '../../scheduler.js';
+import { FilesystemStore } from '../../store/filesystem.js';
+import { Folder } from '../../store/folder.js';
+import { lockDirectory } from '../../store/lock.js';
+import { freeBytes } from '../../store/space.js';
+import type { Store } from '../../store/store.js';
+import type { Clock } from '../../types.js';
+
+/** The folders of modules that keep files of their own. */
+export interface Folders {
+  ca: Folder;
+  crl: Folder;
+  auth: Folder;
+  audit: Folder;
+  auditLog: Folder;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    config: Config;
+    clock: Clock;
+    store: Store;
+    folders: Folders;
+    keys: KeyGenerator;
+    scheduler: Scheduler;
+  }
+}
+
+const MIB = 1024 * 1024;
+/** Below this much free room (bytes) the service counts as degraded: certificates and audit lines still fit, for a while. */
+const LEAST_FREE = 100 * MIB;
+
+export const foundation = plugin(
+  async (app, { config, clock }: { config: Config; clock: Clock }) => {
+    const lock = await lockDirectory(config.dataDir);
+    // Hooks run last to first: the lock is given back when everything else has been closed.
+    app.addHook('onClose', () => lock.release());
+    const store = await FilesystemStore.open({ dataDir: config.dataDir, clock, log: app.log });
+    app.addHook('onClose', () => store.close());
+    const keys = new KeyGenerator();
+    app.addHook('onClose', () => keys.close());
+    const scheduler = new Scheduler(app.log);
+    app.addHook('onClose', async () => scheduler.close());
+
+    const certs = new Folder(join(config.dataDir, 'certs'));
+    app.decorate('config', config);
+    app.decorate('clock', clock);
+    app.decorate('store', store);
+    app.decorate('keys', keys);
+    app.decorate('scheduler', scheduler);
+    app.decorate('folders', {
+      ca: certs.folder('ca'),
+      crl: certs.folder('crl'),
+      auth: new Folder(join(config.dataDir, 'auth')),
+      audit: new Folder(join(config.dataDir, 'audit')),
+      auditLog: new Folder(join(config.logDir, 'audit')),
+    });
+
+    app.health.add('store', () => {
+      const { length } = store.problems();
+      return length === 0 ? { ok: true } : { ok: false, detail: `${length} damaged or missing; the log names each` };
+    });
+    app.health.add('disk', async () => {
+      const free = Math.min(await freeBytes(config.dataDir), await freeBytes(config.logDir));
+      return free >= LEAST_FREE ? { ok: true } : { ok: false, detail: `only ${Math.floor(free / MIB)} MiB are free` };
+    });
+    app.health.add('scheduler', () => {
+      const { ailing } = scheduler;
+      return ailing.length === 0 ? { ok: true } : { ok: false, detail: `not running well: ${ailing.join(', ')}` };
+    });
+  },
+  { name: 'foundation', fastify: '5.x', dependencies: ['health'] },
+);
