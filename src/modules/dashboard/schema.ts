@@ -86,8 +86,6 @@ export const revokeFields = z.object({
   ),
 });
 
-export type RevokeFields = z.output<typeof revokeFields>;
-
 export const loginFields = z.object({ token: text, next: text });
 export const themeFields = z.object({ theme: z.enum(['system', 'light', 'dark']), back: text });
 export const downloadParams = z.object({
