@@ -14,9 +14,12 @@ async function serve(config: Config): Promise<void> {
     await app.listen({ host: config.host, port: config.port });
   } catch (error) {
     await app.close();
-    throw new StartupError(`cannot listen on ${config.host}:${config.port} (${(error as NodeJS.ErrnoException).code})`, {
-      cause: error,
-    });
+    throw new StartupError(
+      `cannot listen on ${config.host}:${config.port} (${(error as NodeJS.ErrnoException).code})`,
+      {
+        cause: error,
+      },
+    );
   }
   greet(config, app.authority.fingerprint, app.auth.firstToken);
   app.keys.warm(config.defaultKeyType);

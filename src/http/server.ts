@@ -1,7 +1,7 @@
 /** How the HTTP server itself behaves: ids, proxies, limits, its own errors and its log lines. */
 import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify';
 import type { Config } from '../config.js';
-import { clientErrorHandler } from './problem.js';
+import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
 
 /** The longest path parameter, in characters: an identifier has up to 128, each perhaps percent-encoded. */
@@ -10,13 +10,14 @@ const MAX_PARAMETER = 3 * 128;
 /** The largest body unless a route says otherwise (octets). */
 const BODY_LIMIT = 1024 * 1024;
 
-/** Options for `fastify()`; the logger and `frameworkErrors` are the caller's to add. */
+/** Options for `fastify()`; the logger is the caller's to add. */
 export function serverOptions(config: Pick<Config, 'trustProxy'>) {
   return {
     genReqId: requestId,
     trustProxy: config.trustProxy ?? false,
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAMETER },
+    frameworkErrors,
     clientErrorHandler,
     logController: new RequestLog(),
   } satisfies FastifyServerOptions;

@@ -1,5 +1,6 @@
 /** The shapes of the client-certificate API, shared by routes and OpenAPI. */
 import { z } from 'zod';
+import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */
 const nameText = (most: number) =>
@@ -202,7 +203,25 @@ export const certificatePage = z
 
 export const identifierParams = z.object({ id: identifier });
 export const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der'] as const;
-export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds) });
+export const bundleKinds = ['p7b', 'zip'] as const;
+export const downloadParams = z.object({ id: identifier, type: z.enum([...downloadKinds, ...bundleKinds]) });
+
+/** What `POST /api/client-certs/:id/download/p12` takes. */
+export const pkcs12Request = z
+  .strictObject({
+    password: z
+      .string()
+      .min(PKCS12_PASSWORD.least, `must have at least ${PKCS12_PASSWORD.least} characters`)
+      .max(PKCS12_PASSWORD.most, `must have at most ${PKCS12_PASSWORD.most} characters`)
+      .regex(PKCS12_PASSWORD.pattern, 'must be printable ASCII: letters, digits, spaces and punctuation')
+      .meta({ description: 'Opens the file; it is not kept.', format: 'password' }),
+    profile: z
+      .enum(PKCS12_PROFILES)
+      .default('modern')
+      .meta({ description: 'compat for old macOS, iOS and Windows, which call a modern file’s password wrong.' }),
+    friendly_name: nameText(255).optional().meta({ description: 'What programs list it under; the common name unless given.' }),
+  })
+  .meta({ id: 'Pkcs12Request' });
 
 const snakeReasons = new Map<string, (typeof revocationReasons)[number]>(
   revocationReasons.map((reason) => [reason.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), reason]),

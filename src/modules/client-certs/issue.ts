@@ -1,0 +1,142 @@
+/** Issuing: request → profile → key → TBS → check → signature → store → audit. */
+import { randomBytes } from 'node:crypto';
+import { timestamp } from '../../clock.js';
+import { CertMateError } from '../../errors.js';
+import { formatGeneralName } from '../../pki/general-names.js';
+import { publicKeyFacts } from '../../pki/keys.js';
+import { type CertificationRequest, readRequest } from '../../pki/request.js';
+import type { Actor, CertificateRecord, Identifier, KeyType } from '../../types.js';
+import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
+import { certify } from './certify.js';
+import { defaultIdentifier } from './identifier.js';
+import { encodeSubject, type Identity, identityOf } from './identity.js';
+import { lifetimeOf } from './lifetime.js';
+import type { LifecycleParts } from './parts.js';
+import { assertNamesFit, extendedKeyUsagesFor, keyUsagesFor } from './profile.js';
+import { type CertificateResource, resourceOf } from './resource.js';
+import type { IssueRequest } from './schema.js';
+
+export type IssuedCertificate = CertificateResource & {
+  certificate_pem: string;
+  chain_pem: string;
+  private_key_pem?: string;
+};
+
+const ALGORITHM_OF: Record<KeyType, 'RSA' | 'EC' | 'Ed25519'> = {
+  'rsa-2048': 'RSA',
+  'rsa-3072': 'RSA',
+  'rsa-4096': 'RSA',
+  'ec-p256': 'EC',
+  'ec-p384': 'EC',
+  ed25519: 'Ed25519',
+};
+
+/**
+ * Issues a certificate.
+ * @returns the certificate; its private key only when it was made here and is not stored
+ * @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN; STORAGE_FULL
+ */
+export async function issue(parts: LifecycleParts, request: IssueRequest, actor: Actor): Promise<IssuedCertificate> {
+  const { store, authority, audit, clock, keys } = parts;
+  const csr = csrOf(request);
+  const identity = identityOf(request, csr);
+  assertNamesFit(request.certificate_type, identity.names);
+  const extendedKeyUsages = extendedKeyUsagesFor(request.certificate_type, request.extended_key_usage);
+  const keyType = request.key_type ?? parts.defaultKeyType;
+  const algorithm = csr ? publicKeyFacts(csr.subjectPublicKeyInfo).algorithm : ALGORITHM_OF[keyType];
+  const keyUsages = keyUsagesFor(algorithm, request.key_usage);
+  const identifier = freeIdentifier(parts, request, identity);
+  // Checked before a key is made, which may take seconds; the lifetime itself starts when the key is there.
+  lifetimeOf(request, clock.now(), authority.certificate);
+
+  const subject = encodeSubject(identity.subject);
+  const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
+  const now = clock.now();
+  const lifetime = lifetimeOf(request, now, authority.certificate);
+  const { subjectPublicKeyInfo } = key;
+  const certification = {
+    subject,
+    names: identity.names,
+    subjectPublicKeyInfo,
+    keyUsages,
+    extendedKeyUsages,
+    lifetime,
+  };
+  const { pem, facts } = await certify(parts, certification);
+
+  const storedKey = request.store_key ? key.privateKeyPem : null;
+  const record: CertificateRecord = {
+    ...recordOf(request, identity),
+    ...facts,
+    identifier,
+    issuance_method: csr ? 'csr' : 'generated',
+    has_private_key: storedKey !== null,
+    created_at: timestamp(now),
+  };
+  await store.create(record, {
+    'cert.crt': pem,
+    'cert.csr': key.csrPem,
+    ...(storedKey === null ? {} : { 'cert.key': storedKey }),
+  });
+  await audit.record({
+    operation: 'create',
+    resource_type: 'certificate',
+    resource_id: identifier,
+    status: 'success',
+    actor,
+    details: {
+      common_name: record.common_name,
+      serial_number: record.serial_number,
+      cert_usage: record.cert_usage,
+      expires_at: record.expires_at,
+      issuance_method: record.issuance_method,
+    },
+  });
+  return {
+    ...resourceOf(record, now),
+    certificate_pem: pem,
+    chain_pem: authority.chainPem,
+    ...onlyHere(key, request.store_key),
+  };
+}
+
+function csrOf({ csr, generate_key }: IssueRequest): CertificationRequest | null {
+  if (csr !== undefined) return readRequest(csr);
+  if (generate_key !== false) return null;
+  const message = 'must be given when generate_key is false';
+  throw new CertMateError('VALIDATION_FAILED', `csr ${message}`, { details: [{ path: 'csr', message }] });
+}
+
+function freeIdentifier({ store }: LifecycleParts, { identifier }: IssueRequest, { subject }: Identity): Identifier {
+  const wanted = identifier ?? defaultIdentifier(subject.common_name, randomBytes(4));
+  if (!store.inventory.get(wanted)) return wanted;
+  throw new CertMateError('IDENTIFIER_TAKEN', `"${wanted}" is taken; choose another identifier or leave it out.`);
+}
+
+/** The fields of the record that the request decides. */
+function recordOf(request: IssueRequest, { subject, email, names }: Identity) {
+  return {
+    type: 'client_certificate' as const,
+    certificate_type: request.certificate_type,
+    ...subject,
+    email,
+    subject_alt_names: names.map(formatGeneralName),
+    cert_usage: request.cert_usage,
+    notes: request.notes,
+    tags: [...new Set(request.tags)],
+    deleted_at: null,
+    revocation: { revoked: false, revoked_at: null, reason_revoked: null, invalidity_date: null },
+    renewal: {
+      renewal_enabled: request.renewal_enabled,
+      renewal_threshold_days: request.renewal_threshold_days,
+      last_renewed_at: null,
+      renewed_from: null,
+    },
+    history: [],
+  };
+}
+
+/** A private key that is not stored is in the answer, and nowhere else. */
+function onlyHere({ privateKeyPem }: CertifiedKey, stored: boolean): { private_key_pem?: string } {
+  return privateKeyPem === null || stored ? {} : { private_key_pem: privateKeyPem };
+}
