@@ -54,6 +54,12 @@ export const OID = {
   emailAddress: '1.2.840.113549.1.9.1',
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
+  friendlyName: '1.2.840.113549.1.9.20',
+  localKeyId: '1.2.840.113549.1.9.21',
+  // PKCS #12 encryption and bags (RFC 7292 appendices C and D)
+  pbeWithSha1And3KeyTripleDes: '1.2.840.113549.1.12.1.3',
+  pkcs8ShroudedKeyBag: '1.2.840.113549.1.12.10.1.2',
+  certBag: '1.2.840.113549.1.12.10.1.3',
   // Name attributes (RFC 4519, X.520)
   commonName: '2.5.4.3',
   surname: '2.5.4.4',
