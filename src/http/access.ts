@@ -58,6 +58,7 @@ export const ACCESS: AccessTable = {
   'GET /api/client-certs/stats': viewer,
   'GET /api/client-certs/:id': viewer,
   'GET /api/client-certs/:id/download/:type': { ...viewer, stricter: { type: { key: 'operator', zip: 'operator' } } },
+  'POST /api/client-certs/:id/download/p12': operator,
   'POST /api/client-certs/:id/revoke': admin,
 
   'POST /api/ocsp': open('ocsp'),

@@ -1,11 +1,13 @@
 /** Joins store, CA, keys, CRL and audit to the life of client certificates, offered as `app.certificates`. */
 import plugin from 'fastify-plugin';
+import { CertificateBundles } from './bundles.js';
 import { CertificateLifecycle } from './lifecycle.js';
 import { relyingPartyUrls } from './profile.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
     certificates: CertificateLifecycle;
+    bundles: CertificateBundles;
   }
 }
 
@@ -25,6 +27,9 @@ export const clientCertsPlugin = plugin(
         defaultKeyType: config.defaultKeyType,
       }),
     );
+    const bundles = new CertificateBundles({ store, authority, audit, clock });
+    app.decorate('bundles', bundles);
+    app.addHook('onClose', () => bundles.close());
   },
   { name: 'client-certs', fastify: '5.x', dependencies: ['foundation', 'audit', 'ca', 'crl'] },
 );

@@ -1,7 +1,9 @@
 /** HTTP for client certificates: parse, call the lifecycle, answer. */
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { binary } from '../../http/binary.js';
 import { actorOf } from '../../http/request.js';
+import type { Download } from './download.js';
 import {
   certificatePage,
   certificateResource,
@@ -10,6 +12,7 @@ import {
   issuedCertificate,
   issueRequest,
   listQuery,
+  pkcs12Request,
   revokeRequest,
   statistics,
 } from './schema.js';
@@ -17,7 +20,7 @@ import {
 const tags = ['Client certificates'];
 
 export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { certificates } = app;
+  const { bundles, certificates } = app;
 
   app.get(
     '/client-certs',
@@ -69,21 +72,41 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
     '/client-certs/:id/download/:type',
     {
       schema: {
-        summary: 'Download a file of a certificate (its key: operators only)',
+        summary: 'Download a file of a certificate, or several in one (with its key: operators only)',
         tags,
         params: downloadParams,
-        response: { 200: binary('application/x-pem-file', 'application/pkix-cert') },
+        response: {
+          200: binary(
+            'application/x-pem-file',
+            'application/pkix-cert',
+            'application/x-pkcs7-certificates',
+            'application/zip',
+          ),
+        },
       },
     },
     async (request, reply) => {
       const { id, type } = request.params;
-      const file = await certificates.download(id, type, actorOf(request));
-      return reply
-        .type(file.media_type)
-        .header('Content-Disposition', `attachment; filename="${file.filename}"`)
-        .header('Cache-Control', 'no-store')
-        .send(file.body);
+      const file =
+        type === 'p7b' || type === 'zip'
+          ? await bundles.download(id, type, actorOf(request))
+          : await certificates.download(id, type, actorOf(request));
+      return sendFile(reply, file);
     },
+  );
+
+  app.post(
+    '/client-certs/:id/download/p12',
+    {
+      schema: {
+        summary: 'Download private key, certificate and chain as PKCS #12',
+        tags,
+        params: identifierParams,
+        body: pkcs12Request,
+        response: { 200: binary('application/x-pkcs12') },
+      },
+    },
+    async (request, reply) => sendFile(reply, await bundles.pkcs12(request.params.id, request.body, actorOf(request))),
   );
 
   app.post(
@@ -101,3 +124,11 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
       certificates.revoke(request.params.id, request.body ?? revokeRequest.parse({}), actorOf(request)),
   );
 };
+
+function sendFile(reply: FastifyReply, { filename, media_type, body }: Download) {
+  return reply
+    .type(media_type)
+    .header('Content-Disposition', `attachment; filename="${filename}"`)
+    .header('Cache-Control', 'no-store')
+    .send(body);
+}

@@ -202,9 +202,8 @@ export const certificatePage = z
   .meta({ id: 'ClientCertificatePage' });
 
 export const identifierParams = z.object({ id: identifier });
-export const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der'] as const;
-export const bundleKinds = ['p7b', 'zip'] as const;
-export const downloadParams = z.object({ id: identifier, type: z.enum([...downloadKinds, ...bundleKinds]) });
+export const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der', 'p7b', 'zip'] as const;
+export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds) });
 
 /** What `POST /api/client-certs/:id/download/p12` takes. */
 export const pkcs12Request = z
@@ -219,7 +218,9 @@ export const pkcs12Request = z
       .enum(PKCS12_PROFILES)
       .default('modern')
       .meta({ description: 'compat for old macOS, iOS and Windows, which call a modern file’s password wrong.' }),
-    friendly_name: nameText(255).optional().meta({ description: 'What programs list it under; the common name unless given.' }),
+    friendly_name: nameText(255)
+      .optional()
+      .meta({ description: 'What programs list it under; the common name unless given.' }),
   })
   .meta({ id: 'Pkcs12Request' });
 
