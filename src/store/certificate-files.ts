@@ -142,10 +142,10 @@ export class CertificateDirectories {
   }
 
   /**
-   * Brings the directory up to what the record says, whatever a crash left undone.
+   * Brings the directory up to what the record says, whatever a crash left undone; metadata.json excepted.
    * @throws CertMateError STORAGE_FULL
    */
-  async settle(record: CertificateRecord, now: Date): Promise<void> {
+  async settle(record: CertificateRecord): Promise<void> {
     const directory = this.#layout.certificate(record);
     const names = await this.list(record);
     // A directory that has vanished is a problem of its own; it is not made anew without a certificate.
@@ -155,7 +155,6 @@ export class CertificateDirectories {
     for (const name of names)
       if (name.startsWith('.')) await rm(join(directory, name), { recursive: true, force: true });
     if (!record.has_private_key) await this.destroyKeys(record, record.deleted_at !== null);
-    await this.writeMetadata(record, now);
   }
 
   async #isNextOf(record: CertificateRecord): Promise<boolean> {

@@ -77,7 +77,11 @@ export class FilesystemStore implements Store {
       settle: (identifier) =>
         locks.run(identifier, async () => {
           const record = inventory.get(identifier);
-          if (record !== undefined) await settlement.follow(record, [], () => directories.settle(record, clock.now()));
+          if (record === undefined) return;
+          await settlement.follow(record, [], async () => {
+            await directories.settle(record);
+            await directories.writeMetadata(record, clock.now());
+          });
         }),
       problems,
     });

@@ -77,17 +77,22 @@ export class Journal {
     await makeDirectory(directory);
     const generations = await generationsIn(directory);
     const generation = generations.journals.at(-1) ?? generations.snapshot ?? FIRST_GENERATION;
+    let torn = false;
     const log = await AppendLog.open(join(directory, journalName(generation)), {
-      onTornTail: ({ position, bytes }) =>
+      onTornTail: ({ position, bytes }) => {
+        torn = true;
         options.onProblem({
           path: `journal/${journalName(generation)}`,
           identifier: null,
-          message: `${bytes} bytes after position ${position} were an incomplete line, as a crash leaves it; they were cut off. Nothing that was acknowledged is lost.`,
-        }),
+          message: `${bytes} bytes after position ${position} were an incomplete line, as a crash leaves it, and were cut off. Every metadata.json was compared.`,
+        });
+      },
     });
     try {
       const journals = generations.journals.includes(generation) ? generations.journals : [generation];
       const reading = readJournal(directory, { snapshot: generations.snapshot, journals }, options);
+      // Cut off by a crash, the line was never acknowledged; cut off by anything else, it was.
+      if (torn) reading.knownInSpiteOfDamage ??= new Set();
       const journal = new Journal(directory, log, generation, reading, options.rotateAfter ?? SMALLEST_ROTATED_BYTES);
       await journal.#removeBefore(generations.snapshot ?? 0);
       return journal;

@@ -5,10 +5,10 @@
  * now belongs to somebody else, is recognised at once. An owner in another container or on another machine cannot be
  * looked up; it is believed alive as long as it keeps touching the file.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { type FileHandle, link, open, readFile, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StartupError } from '../errors.js';
 import { discard, makeDirectory, systemCode, writeNewFile } from './durable.js';
@@ -16,6 +16,8 @@ import { discard, makeDirectory, systemCode, writeNewFile } from './durable.js';
 const BEAT_MS = 5_000;
 /** A foreign owner that has not touched the file for so long is dead. */
 const DEAD_AFTER_MS = 4 * BEAT_MS;
+/** How long another process may take to put its lock in the place of a dead one, before we look again. */
+const RIVAL_MS = 20;
 
 interface Owner {
   pid: number;
@@ -43,10 +45,10 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   await writeNewFile(prepared, content, 0o600);
   try {
     while (!(await placed(prepared, file))) {
-      const found = await readFile(file, 'utf8').catch(() => '');
+      const found = await contentOf(file);
       const owner = parseOwner(found);
       if (await isAlive(owner, file, prepared)) throw inUse(path, owner);
-      await removeStale(found, file, `${prepared}-stale`);
+      if (await takeOver(found, file, prepared)) break;
     }
   } finally {
     await discard(prepared);
@@ -101,18 +103,32 @@ function isRunning({ pid, started }: Owner): boolean {
 }
 
 /**
- * Moves a dead owner's lock away. Of two processes that found it dead, the slower must not move away the lock that the
- * faster has just placed: whatever it moved is looked at again, and put back if it is another.
+ * Puts our lock in the place of a dead owner's; false if somebody else was faster, or has to be waited for. Who may do it
+ * is whoever succeeds in making the file named after the dead lock: else, of two processes that found it dead, the slower
+ * could replace the lock that the faster has just placed. If that one died in the middle, its file is taken over likewise.
  */
-async function removeStale(stale: string, file: string, aside: string): Promise<void> {
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return;
-    throw error;
+async function takeOver(dead: string, file: string, prepared: string): Promise<boolean> {
+  const claim = join(dirname(file), `.lock-after-${createHash('sha256').update(dead).digest('hex').slice(0, 16)}`);
+  if (!(await placed(prepared, claim))) {
+    const rival = await contentOf(claim);
+    if (rival === '') return false;
+    if (await isAlive(parseOwner(rival), claim, prepared)) await delay(RIVAL_MS);
+    // Ours has become the claim then; it is needed for the lock itself.
+    else if (await takeOver(rival, claim, prepared)) await rename(claim, prepared);
+    return false;
   }
-  if ((await readFile(aside, 'utf8')) !== stale) await link(aside, file).catch(() => undefined);
-  await discard(aside);
+  try {
+    if ((await contentOf(file)) !== dead) return false;
+    await rename(prepared, file);
+    return true;
+  } finally {
+    await discard(claim);
+  }
+}
+
+/** Empty if there is no such file. */
+async function contentOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch(() => '');
 }
 
 function parseOwner(content: string): Owner | null {

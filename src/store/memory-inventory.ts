@@ -13,7 +13,7 @@ import type {
   SortKey,
   SortOrder,
 } from './inventory.js';
-import { SearchText } from './search-text.js';
+import { SEPARATOR, SearchText } from './search-text.js';
 import { type Selection, select } from './selection.js';
 import { SharedValues } from './sharing.js';
 import { SortedOrder } from './sorted-order.js';
@@ -175,6 +175,7 @@ export class MemoryInventory implements Inventory {
     if (search === undefined || search === '') return null;
     const part = search.toLowerCase();
     const marks = new Uint8Array(this.size);
+    if (part.includes(SEPARATOR)) return marks;
     this.#names.find(part, marks);
     if (/^\d+$/.test(part)) this.#serials.find(part, marks);
     const digits = part.replace(/^0x/, '').replaceAll(':', '');

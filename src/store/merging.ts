@@ -19,6 +19,20 @@ export function mergeRecords(journal: CertificateRecord, metadata: CertificateRe
   };
 }
 
+/**
+ * Whether metadata.json shows by itself that the journal has lost something: a renewal, a deletion or a revocation that
+ * cannot be taken back, of which the journal knows nothing. A hold proves nothing: it may have been released since.
+ */
+export function isAhead(metadata: CertificateRecord, journal: CertificateRecord): boolean {
+  const isFinal = ({ revocation }: CertificateRecord): boolean =>
+    revocation.revoked && revocation.reason_revoked !== 'certificateHold';
+  return (
+    metadata.history.length > journal.history.length ||
+    (metadata.deleted_at !== null && journal.deleted_at === null) ||
+    (metadata.serial_number === journal.serial_number && isFinal(metadata) && !isFinal(journal))
+  );
+}
+
 function progress(record: CertificateRecord): number {
   return 4 * record.history.length + (record.deleted_at === null ? 0 : 2) + (record.revocation.revoked ? 1 : 0);
 }

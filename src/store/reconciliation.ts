@@ -8,7 +8,7 @@ import { systemCode } from './durable.js';
 import type { Journal } from './journal.js';
 import { entryOf, isUsage, type Layout, METADATA, type Place, problemWith } from './layout.js';
 import type { MemoryInventory } from './memory-inventory.js';
-import { mergeRecords } from './merging.js';
+import { isAhead, mergeRecords } from './merging.js';
 import { parseMetadata, sameRecord } from './metadata.js';
 import type { ProblemList } from './problem-list.js';
 import type { Settlement } from './settlement.js';
@@ -33,6 +33,9 @@ export async function reconcile(parts: ReconciliationParts): Promise<Set<Identif
   const { layout, inventory, journal, problems } = parts;
   const found = scan(layout);
   for (const path of found.unfinished) await rm(path, { recursive: true, force: true });
+  const { knownInSpiteOfDamage } = journal.reading;
+  // First of all: what metadata.json alone knows must not be overwritten from a journal that has lost it.
+  if (knownInSpiteOfDamage !== null) await mergeWithMetadata(parts, knownInSpiteOfDamage);
   await settleTail(parts);
   await abandonRenewals(parts, found.renewals);
 
@@ -47,8 +50,6 @@ export async function reconcile(parts: ReconciliationParts): Promise<Set<Identif
     const place = found.certificates.get(record.cert_usage);
     if (place === undefined || !place.has(record.identifier)) problems.report(directoryMissing(record));
   }
-  const { knownInSpiteOfDamage } = journal.reading;
-  if (knownInSpiteOfDamage !== null) await mergeWithMetadata(parts, knownInSpiteOfDamage);
   return blocked;
 }
 
@@ -77,22 +78,34 @@ function scan(layout: Layout): Found {
 }
 
 /** Changes that were durable in the journal, but perhaps not yet in the directory, when the last process ended. */
-async function settleTail({ journal, inventory, directories, settlement, clock }: ReconciliationParts): Promise<void> {
+async function settleTail(parts: ReconciliationParts): Promise<void> {
+  const { journal, inventory, directories, settlement, layout, clock } = parts;
   for (const [identifier, numbers] of journal.reading.unsettled) {
-    const record = inventory.get(identifier);
-    if (record !== undefined) await settlement.follow(record, numbers, () => directories.settle(record, clock.now()));
+    let record = inventory.get(identifier);
+    if (record === undefined) continue;
+    const metadata = readableMetadata(layout, record);
+    if (metadata !== null && isAhead(metadata, record)) {
+      record = inventory.put(mergeRecords(record, metadata));
+      await journalAll(parts, [record]);
+    }
+    const newest = record;
+    await settlement.follow(newest, numbers, async () => {
+      await directories.settle(newest);
+      // A damaged one stays as it is for the verification to report.
+      if (metadata !== null && !sameRecord(metadata, newest)) await directories.writeMetadata(newest, clock.now());
+    });
   }
 }
 
 /** Renewals that were not yet in the journal; what was, the tail has finished. */
 async function abandonRenewals(
-  { inventory, directories, layout, clock }: ReconciliationParts,
+  { inventory, directories, layout }: ReconciliationParts,
   renewals: readonly Place[],
 ): Promise<void> {
   for (const place of renewals) {
     const record = inventory.get(place.identifier);
     if (record === undefined) await rm(layout.next(place), { recursive: true, force: true });
-    else await directories.settle(record, clock.now());
+    else await directories.settle(record);
   }
 }
 
@@ -141,10 +154,8 @@ async function mergeWithMetadata(parts: ReconciliationParts, certain: Set<Identi
   for (const record of inventory.records()) {
     if (certain.has(record.identifier)) continue;
     try {
-      const metadata = readMetadata(layout, record);
-      const merged = mergeRecords(record, metadata);
-      if (sameRecord(merged, record)) continue;
-      changed.push(inventory.put(merged));
+      const merged = mergeRecords(record, readMetadata(layout, record));
+      if (!sameRecord(merged, record)) changed.push(inventory.put(merged));
     } catch (error) {
       problems.report(
         problemWith(
@@ -163,6 +174,15 @@ async function journalAll({ journal }: ReconciliationParts, records: readonly Ce
   for (let start = 0; start < records.length; start += GROUP) {
     const numbers = await Promise.all(records.slice(start, start + GROUP).map((record) => journal.append(record)));
     for (const seq of numbers) journal.settle(seq);
+  }
+}
+
+/** Null if there is none, or if it is damaged. */
+function readableMetadata(layout: Layout, place: Place): CertificateRecord | null {
+  try {
+    return readMetadata(layout, place);
+  } catch {
+    return null;
   }
 }
 

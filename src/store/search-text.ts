@@ -5,8 +5,8 @@
  */
 
 const SLOTS_PER_BLOCK = 256;
-/** Between the texts of a record, and of two records. It is in no name, so nothing is found across it. */
-const SEPARATOR = '\n';
+/** Between the texts of a record, and of two records. It is in no name, and what is searched for must not hold it. */
+export const SEPARATOR = '\n';
 
 interface Block {
   text: string;

@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { encodeLine } from '../../src/store/journal-lines.js';
+import type { CertificateRecord } from '../../src/types.js';
+import { FILES, openStore, renewed, revoked, sampleRecord, temporaryDirectory } from './records.js';
+
+const USAGE = 'certs/client/api-mtls';
+const JOURNAL = 'journal/journal-1.log';
+const alice = sampleRecord(1);
+const bob = sampleRecord(2);
+
+/** A data directory with Alice, and Bob, who is revoked. */
+async function dataWithTwo(t: TestContext): Promise<string> {
+  const dataDir = await temporaryDirectory(t);
+  const { store } = await openStore(t, dataDir);
+  await store.create(alice, FILES);
+  await store.create(bob, FILES);
+  await store.update(bob.identifier, revoked);
+  await store.close();
+  return dataDir;
+}
+
+const metadataOf = (dataDir: string, { identifier }: CertificateRecord) =>
+  join(dataDir, USAGE, identifier, 'metadata.json');
+
+/** Flips a bit in the last line of a file that holds `part`. */
+async function damageLine(path: string, part: string): Promise<void> {
+  const text = await readFile(path, 'latin1');
+  const at = text.lastIndexOf(part);
+  assert.notEqual(at, -1);
+  await writeFile(path, `${text.slice(0, at)}#${text.slice(at + 1)}`, 'latin1');
+}
+
+test('a truncated metadata.json is reported, and its certificate stays revoked (CertMate: it vanished from list, OCSP and CRL)', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await truncate(metadataOf(dataDir, bob), 50);
+  const { store, log } = await openStore(t, dataDir);
+  assert.equal(store.inventory.bySerial(bob.serial_number)?.record.revocation.revoked, true);
+  assert.equal([...store.inventory.revocations()].length, 1);
+  const [problem] = store.problems();
+  assert.equal(problem?.path, `${USAGE}/${bob.identifier}/metadata.json`);
+  assert.equal(problem?.identifier, bob.identifier);
+  assert.match(problem?.message ?? '', /damaged: it is not JSON/);
+  assert.ok(log.messages.some((message) => message === problem?.message));
+  await store.update(bob.identifier, (current) => ({ ...current, notes: 'mended' }));
+  assert.deepEqual(store.problems(), []);
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, bob), 'utf8')).notes, 'mended');
+});
+
+test('verifying finds what was damaged while the store was open', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const { store } = await openStore(t, dataDir);
+  await writeFile(metadataOf(dataDir, alice), JSON.stringify({ ...alice, serial_number: 17 }));
+  await rm(join(dataDir, USAGE, bob.identifier, 'cert.key'));
+  assert.deepEqual(
+    (await store.verify()).map(({ path, message }) => [path, message.split('.')[0]]),
+    [
+      [`${USAGE}/${alice.identifier}/metadata.json`, 'It is damaged: its serial_number is missing or wrong'],
+      [`${USAGE}/${bob.identifier}/cert.key`, 'It is missing'],
+    ],
+  );
+});
+
+test('a lost directory is reported and its serial keeps its state', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await rm(join(dataDir, USAGE, bob.identifier), { recursive: true });
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.bySerial(bob.serial_number)?.record.revocation.revoked, true);
+  assert.match(store.problems()[0]?.message ?? '', /directory of this certificate is missing/);
+});
+
+test('without any journal everything is known again from metadata.json', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await rm(join(dataDir, 'journal'), { recursive: true });
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), alice);
+  assert.deepEqual(store.inventory.get(bob.identifier), revoked(bob));
+  await store.close();
+  const again = await openStore(t, dataDir);
+  assert.equal(again.store.inventory.size, 2);
+  assert.deepEqual(again.log.messages, [], 'the journal knows them now');
+});
+
+test('a revocation whose journal line is damaged is known from metadata.json, and from the journal ever after', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await damageLine(join(dataDir, JOURNAL), '"revoked":true');
+  const first = await openStore(t, dataDir);
+  assert.equal(first.store.inventory.get(bob.identifier)?.revocation.revoked, true);
+  assert.match(first.store.problems()[0]?.message ?? '', /is damaged/);
+  await first.store.close();
+  await writeFile(metadataOf(dataDir, bob), '{');
+  const second = await openStore(t, dataDir);
+  assert.equal(second.store.inventory.get(bob.identifier)?.revocation.revoked, true);
+});
+
+test('a revocation stays that the end of the journal has lost but metadata.json knows', async (t) => {
+  for (const lost of [5, 0]) {
+    const dataDir = await dataWithTwo(t);
+    const journal = await readFile(join(dataDir, JOURNAL));
+    const lastLine = journal.lastIndexOf('\n', journal.length - 2) + 1;
+    await truncate(join(dataDir, JOURNAL), lost === 0 ? lastLine : journal.length - lost);
+    const { store } = await openStore(t, dataDir);
+    assert.equal(store.inventory.get(bob.identifier)?.revocation.revoked, true);
+    assert.equal(JSON.parse(await readFile(metadataOf(dataDir, bob), 'utf8')).status, 'revoked');
+  }
+});
+
+test('a release from hold that a crash left in the journal only is in force', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await writeFile(metadataOf(dataDir, alice), JSON.stringify(revoked(alice, 'certificateHold')));
+  const lines = [revoked(alice, 'certificateHold'), alice].map((record, i) =>
+    encodeLine({ seq: 4 + i, settled: 4 + i, record }),
+  );
+  await appendFile(join(dataDir, JOURNAL), `${lines.join('\n')}\n`);
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(alice.identifier)?.revocation.revoked, false);
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'active');
+});
+
+test('a revocation that only the journal knows outlives damage elsewhere in the journal', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await writeFile(metadataOf(dataDir, bob), `${JSON.stringify(bob)}\n`);
+  await damageLine(join(dataDir, JOURNAL), `"identifier":"${alice.identifier}"`);
+  await appendFile(join(dataDir, JOURNAL), 'garbage\n');
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(bob.identifier)?.revocation.revoked, true);
+  assert.deepEqual(store.inventory.get(alice.identifier), alice, 'her directory was adopted');
+});
+
+test('a damaged metadata.json that no journal knows is reported, and its identifier is not given away', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await rm(join(dataDir, 'journal'), { recursive: true });
+  await writeFile(metadataOf(dataDir, bob), '{"identifier":');
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.size, 1);
+  assert.match(store.problems()[0]?.message ?? '', /no journal knows this certificate/);
+  await assert.rejects(store.create(sampleRecord(2, { cert_usage: 'vpn' }), FILES), { code: 'IDENTIFIER_TAKEN' });
+});
+
+test('a directory that claims the serial number of another certificate is not believed', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const path = join(dataDir, USAGE, 'mallory');
+  await cp(join(dataDir, USAGE, bob.identifier), path, { recursive: true });
+  await writeFile(join(path, 'metadata.json'), JSON.stringify({ ...bob, identifier: 'mallory' }));
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.bySerial(bob.serial_number)?.record.identifier, bob.identifier);
+  assert.match(store.problems()[0]?.message ?? '', /serial number belongs to/);
+});
+
+test('a create that a crash broke off leaves nothing (CertMate: an orphan directory with a key in it)', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const unfinished = join(dataDir, USAGE, '.new-carol');
+  await mkdir(unfinished);
+  await writeFile(join(unfinished, 'cert.key'), 'secret');
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual((await readdir(join(dataDir, USAGE))).sort(), [alice.identifier, bob.identifier]);
+  assert.deepEqual(store.problems(), []);
+});
+
+test('a create that a crash broke off before its journal line is whole and known', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const carol = sampleRecord(3);
+  const other = await temporaryDirectory(t);
+  const elsewhere = await openStore(t, other);
+  await elsewhere.store.create(carol, FILES);
+  await cp(join(other, USAGE, carol.identifier), join(dataDir, USAGE, carol.identifier), { recursive: true });
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(carol.identifier), carol);
+});
+
+test('a change that a crash left in the journal only comes to be in metadata.json', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const record = { ...revoked(alice), has_private_key: false };
+  await appendFile(join(dataDir, JOURNAL), `${encodeLine({ seq: 4, settled: 4, record })}\n`);
+  await writeFile(join(dataDir, USAGE, alice.identifier, '.unfinished-00'), 'half');
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), record);
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'revoked');
+  assert.deepEqual((await readdir(join(dataDir, USAGE, alice.identifier))).sort(), [
+    'cert.crt',
+    'cert.csr',
+    'metadata.json',
+  ]);
+  assert.deepEqual(store.problems(), []);
+});
+
+/** Puts a renewal of Alice in the state after its files were prepared, and a number of them moved. */
+async function interruptRenewal(t: TestContext, dataDir: string, moved: readonly string[]): Promise<CertificateRecord> {
+  const other = await temporaryDirectory(t);
+  await cp(dataDir, other, { recursive: true });
+  const { store } = await openStore(t, other);
+  const next = await store.replace(alice.identifier, (current) => renewed(current, '42'), {
+    'cert.crt': 'second',
+    'cert.key': 'second key',
+  });
+  await store.close();
+  const from = join(other, USAGE, alice.identifier);
+  const to = join(dataDir, USAGE, alice.identifier);
+  const beside = join(dataDir, USAGE, `.next-${alice.identifier}`);
+  await mkdir(beside);
+  await cp(join(from, 'history'), join(to, 'history'), { recursive: true });
+  for (const file of ['cert.crt', 'cert.key', 'metadata.json'])
+    await cp(join(from, file), join(moved.includes(file) ? to : beside, file));
+  if (moved.length > 0) await rm(join(to, 'cert.csr'));
+  return next;
+}
+
+test('a renewal that a crash broke off before its journal line never was', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await interruptRenewal(t, dataDir, []);
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), alice);
+  assert.equal((await store.read(alice.identifier, 'cert.crt')).toString(), FILES['cert.crt']);
+  assert.deepEqual((await readdir(join(dataDir, USAGE, alice.identifier))).sort(), [
+    'cert.crt',
+    'cert.csr',
+    'cert.key',
+    'metadata.json',
+  ]);
+  assert.deepEqual((await readdir(join(dataDir, USAGE))).sort(), [alice.identifier, bob.identifier]);
+});
+
+for (const moved of [[], ['cert.crt'], ['cert.crt', 'cert.key'], ['cert.crt', 'cert.key', 'metadata.json']]) {
+  test(`a renewal in the journal is finished after a crash that came when ${moved.length} of its files had moved`, async (t) => {
+    const dataDir = await dataWithTwo(t);
+    const next = await interruptRenewal(t, dataDir, moved);
+    await appendFile(join(dataDir, JOURNAL), `${encodeLine({ seq: 4, settled: 4, record: next })}\n`);
+    const { store } = await openStore(t, dataDir);
+    assert.deepEqual(store.inventory.get(alice.identifier), next);
+    assert.equal((await store.read(alice.identifier, 'cert.crt')).toString(), 'second');
+    assert.equal((await store.read(alice.identifier, 'cert.key')).toString(), 'second key');
+    await assert.rejects(store.read(alice.identifier, 'cert.csr'), { code: 'NOT_FOUND' });
+    assert.equal((await store.read(alice.identifier, 'cert.key', alice.serial_number)).toString(), FILES['cert.key']);
+    assert.deepEqual((await readdir(join(dataDir, USAGE))).sort(), [alice.identifier, bob.identifier]);
+    assert.deepEqual(store.problems(), []);
+  });
+}
+
+test('a change in the journal is in force although metadata.json cannot be written, and is tried again', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const { store } = await openStore(t, dataDir);
+  // A directory of that name makes the rename fail, for root too.
+  await rm(metadataOf(dataDir, alice));
+  await mkdir(metadataOf(dataDir, alice));
+  const changed = await store.update(alice.identifier, revoked);
+  assert.equal(changed.revocation.revoked, true);
+  assert.match(store.problems()[0]?.message ?? '', /could not be brought up to date/);
+  await rm(metadataOf(dataDir, alice), { recursive: true });
+  await store.update(alice.identifier, (current) => ({ ...current, notes: 'again' }));
+  assert.deepEqual(store.problems(), []);
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'revoked');
+});
