@@ -11,7 +11,11 @@ const checks = [
 ];
 let failed = 0;
 for (const [name, program, args] of checks) {
-  const { status } = spawnSync(tool(program), args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  const { status } = spawnSync(tool(program), args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  });
   console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${name}`);
   if (status !== 0) failed += 1;
 }

@@ -45,7 +45,8 @@ function fingerprint(directories, project) {
   const hash = createHash('sha256');
   for (const file of ['package-lock.json', 'tsconfig.json', project]) hash.update(readFileSync(join(root, file)));
   for (const directory of directories) {
-    for (const path of sourceFiles(join(root, directory))) hash.update(path.slice(root.length)).update(readFileSync(path));
+    for (const path of sourceFiles(join(root, directory)))
+      hash.update(path.slice(root.length)).update(readFileSync(path));
   }
   return hash.digest('hex');
 }

@@ -10,7 +10,9 @@ const areas = process.argv.slice(2);
 const files = readdirSync(built, { recursive: true })
   .map((name) => join(built, name))
   .filter((path) => path.endsWith('.test.js'))
-  .filter((path) => areas.length === 0 || areas.some((area) => relative(built, path).split(sep).join('/').includes(area)))
+  .filter(
+    (path) => areas.length === 0 || areas.some((area) => relative(built, path).split(sep).join('/').includes(area)),
+  )
   .sort();
 if (files.length === 0) {
   console.error(`No test matches ${areas.join(' ')}.`);
