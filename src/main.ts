@@ -10,18 +10,17 @@ const DRAIN = 10_000;
 /** Serves until SIGTERM or SIGINT. @throws StartupError what stops the start */
 async function serve(config: Config): Promise<void> {
   const app = await buildApp({ config });
+  const { firstToken } = app.auth;
   try {
     await app.listen({ host: config.host, port: config.port });
-  } catch (error) {
+  } catch (cause) {
     await app.close();
-    throw new StartupError(
-      `cannot listen on ${config.host}:${config.port} (${(error as NodeJS.ErrnoException).code})`,
-      {
-        cause: error,
-      },
-    );
+    // The key of this first start exists from now on: its one chance to be seen must not pass.
+    if (firstToken !== null) print(keyLines(firstToken));
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new StartupError(`cannot listen on ${config.host}:${config.port} (${code})`, { cause });
   }
-  greet(config, app.authority.fingerprint, app.auth.firstToken);
+  greet(config, app.authority.fingerprint, firstToken);
   app.keys.warm(config.defaultKeyType);
 
   let closing = false;
@@ -50,9 +49,15 @@ function greet({ publicUrl }: Config, fingerprint: string, firstToken: string | 
     `  API docs        ${publicUrl}/docs`,
     `  CA fingerprint  SHA-256 ${fingerprint}`,
   ];
-  if (firstToken !== null) {
-    lines.push(`  Admin API key   ${firstToken}`, '                  Shown this once: keep it somewhere safe.');
-  }
+  if (firstToken !== null) lines.push(...keyLines(firstToken));
+  print(lines);
+}
+
+function keyLines(token: string): string[] {
+  return [`  Admin API key   ${token}`, '                  Shown this once: keep it somewhere safe.'];
+}
+
+function print(lines: readonly string[]): void {
   process.stdout.write(`\n${lines.join('\n')}\n\n`);
 }
 

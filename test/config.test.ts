@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { readConfig } from '../src/config.js';
+import { StartupError } from '../src/errors.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'certmate-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+describe('settings', () => {
+  it('have the documented defaults', () => {
+    assert.deepEqual(readConfig({}), {
+      host: '127.0.0.1',
+      port: 8000,
+      publicUrl: 'http://localhost:8000',
+      dataDir: resolve('data'),
+      logDir: resolve('logs'),
+      apiToken: null,
+      caKeyType: 'rsa-4096',
+      caSubject: 'CN=CertMate CA,O=CertMate',
+      caDays: 3650,
+      caPassphrase: null,
+      defaultKeyType: 'rsa-2048',
+      renewalCron: '0 3 * * *',
+      crlHours: 168,
+      ocspHours: 24,
+      rateLimits: true,
+      trustProxy: null,
+      logLevel: 'info',
+    });
+  });
+
+  it('count as not set when empty', () => {
+    assert.equal(readConfig({ CERTMATE_PORT: '' }).port, 8000);
+  });
+
+  it('are read from the environment', () => {
+    const config = readConfig({
+      CERTMATE_PORT: '9443',
+      CERTMATE_PUBLIC_URL: 'https://ca.example.com/certmate/',
+      CERTMATE_TRUST_PROXY: '10.0.0.0/8, ::1',
+      CERTMATE_RATE_LIMITS: 'off',
+    });
+    assert.equal(config.publicUrl, 'https://ca.example.com/certmate');
+    assert.deepEqual(config.trustProxy, ['10.0.0.0/8', '::1']);
+    assert.equal(config.rateLimits, false);
+    assert.equal(readConfig({ CERTMATE_PORT: '9443' }).publicUrl, 'http://localhost:9443');
+  });
+
+  it('may be secrets in files, whose last line end does not count', () => {
+    const token = 'x'.repeat(32);
+    assert.equal(readConfig({ CERTMATE_API_TOKEN_FILE: file('token', `${token}\n`) }).apiToken, token);
+    assert.equal(readConfig({ CERTMATE_CA_PASSPHRASE_FILE: file('pass', 'with space \n') }).caPassphrase, 'with space');
+  });
+
+  for (const [variable, value] of [
+    ['CERTMATE_PORT', 'http'],
+    ['CERTMATE_PORT', '65536'],
+    ['CERTMATE_PORT', '-1'],
+    ['CERTMATE_PUBLIC_URL', 'ca.example.com'],
+    ['CERTMATE_PUBLIC_URL', 'ftp://ca.example.com'],
+    ['CERTMATE_PUBLIC_URL', 'http://ca.example.com/?a=b'],
+    ['CERTMATE_API_TOKEN', 'short'],
+    ['CERTMATE_API_TOKEN', 'with a space in it, but long enough'],
+    ['CERTMATE_API_TOKEN_FILE', '/nonexistent/token'],
+    ['CERTMATE_CA_KEY_TYPE', 'rsa-2048'],
+    ['CERTMATE_CA_SUBJECT', 'CertMate'],
+    ['CERTMATE_CA_SUBJECT', 'C=Germany'],
+    ['CERTMATE_CA_DAYS', '0'],
+    ['CERTMATE_CA_PASSPHRASE', 'short'],
+    ['CERTMATE_DEFAULT_KEY_TYPE', 'dsa'],
+    ['CERTMATE_RENEWAL_CRON', 'daily'],
+    ['CERTMATE_CRL_HOURS', '1.5'],
+    ['CERTMATE_OCSP_HOURS', '0'],
+    ['CERTMATE_RATE_LIMITS', 'maybe'],
+    ['CERTMATE_TRUST_PROXY', '1'],
+    ['CERTMATE_TRUST_PROXY', '10.0.0.0/33'],
+    ['CERTMATE_LOG_LEVEL', 'loud'],
+  ] as const) {
+    it(`stop the start when ${variable} is ${value}, in one line that names it`, () => {
+      assert.throws(
+        () => readConfig({ [variable]: value }),
+        (error: unknown) => {
+          assert.ok(error instanceof StartupError);
+          assert.ok(error.message.startsWith(`${variable} `), error.message);
+          assert.doesNotMatch(error.message, /\n|undefined/);
+          return true;
+        },
+      );
+    });
+  }
+
+  it('stop the start when a secret is given twice', () => {
+    const path = file('twice', 'x'.repeat(32));
+    assert.throws(
+      () => readConfig({ CERTMATE_API_TOKEN: 'y'.repeat(32), CERTMATE_API_TOKEN_FILE: path }),
+      /CERTMATE_API_TOKEN_FILE and CERTMATE_API_TOKEN are both set/,
+    );
+  });
+});
