@@ -134,22 +134,32 @@ export function encodeGeneralName({ kind, value }: GeneralName): Buffer {
 /**
  * Reads GeneralNames (the value of a SubjectAltName). The values are as found, not judged: names that somebody else wrote
  * go through `normaliseGeneralName` before they are certified.
- * @returns the names of our kinds in order, and how many there were of other kinds
+ * @returns the names of our kinds in order, and for each of the others its kind as RFC 5280 calls it
  * @throws DerError
  */
-export function decodeGeneralNames(bytes: Buffer): { names: GeneralName[]; other: number } {
+export function decodeGeneralNames(bytes: Buffer): { names: GeneralName[]; other: string[] } {
   const reader = new DerReader(bytes);
   const list = reader.sequence();
   reader.end();
   const names: GeneralName[] = [];
-  let other = 0;
+  const other: string[] = [];
   while (!list.atEnd) {
+    const tag = list.peek();
     const name = decodeGeneralName(list);
-    if (name === null) other += 1;
+    if (name === null) other.push(OTHER_KINDS[tag] ?? 'unknown');
     else names.push(name);
   }
   return { names, other };
 }
+
+/** Kinds that we never certify, by tag; an otherName is one unless it is a user principal name. */
+const OTHER_KINDS: Readonly<Record<number, string>> = {
+  0xa0: 'otherName',
+  0xa3: 'x400Address',
+  0xa4: 'directoryName',
+  0xa5: 'ediPartyName',
+  0x88: 'registeredID',
+};
 
 function decodeGeneralName(list: DerReader): GeneralName | null {
   const element = list.read();

@@ -1,7 +1,17 @@
 /** Certification requests, PKCS #10 (RFC 2986): read with all suspicion, and made. */
 import { createPublicKey, verify } from 'node:crypto';
 import { CertMateError } from '../errors.js';
-import { contextConstructed, DerError, DerReader, integer, objectIdentifier, sequence, setOf, TAG } from './der.js';
+import {
+  contextConstructed,
+  DerError,
+  DerReader,
+  integer,
+  nullValue,
+  objectIdentifier,
+  sequence,
+  setOf,
+  TAG,
+} from './der.js';
 import { decodeExtensions, type Extension, encodeExtensions, subjectAltName } from './extensions.js';
 import { decodeGeneralNames, type GeneralName, normaliseGeneralName } from './general-names.js';
 import { assertAcceptableKey, publicKeyFacts } from './keys.js';
@@ -56,9 +66,49 @@ export interface CertificationRequest {
  * for a key that we do not certify
  */
 export function readRequest(input: string | Buffer): CertificationRequest {
+  const request = takeApart(input);
+  assertAcceptableKey(request.subjectPublicKeyInfo);
+  const signatureScheme = verifySignature(request);
+  const { names, ignored } = requestedNames(request);
+  return {
+    der: request.der,
+    subject: request.subject,
+    subjectPublicKeyInfo: request.subjectPublicKeyInfo,
+    subjectAltNames: names,
+    ignoredNames: ignored.length,
+    ignoredExtensions: request.extensions.map(({ oid }) => oid).filter((oid) => oid !== OID.subjectAltName),
+    signatureScheme,
+  };
+}
+
+/** A request's parts as they are written: neither its key nor its signature nor its names have been judged. */
+export interface UnjudgedRequest {
+  der: Buffer;
+  /** CertificationRequestInfo, byte for byte: what is signed. */
+  info: Buffer;
+  subject: NameAttribute[];
+  subjectPublicKeyInfo: Buffer;
+  /** All extensions asked for, SubjectAltName too. */
+  extensions: Extension[];
+  /** Object identifiers of the attributes other than extensionRequest. */
+  otherAttributes: string[];
+  signatureAlgorithm: { oid: string; parameters: Buffer };
+  signature: Buffer;
+}
+
+/**
+ * Takes a request apart, in any of the forms that `readRequest` takes, so that somebody can be told what is wrong with it.
+ * @throws CertMateError INVALID_CSR for what is no well-formed request of at most 64 KiB
+ */
+export function takeApart(input: string | Buffer): UnjudgedRequest {
   if (input.length > MAX_REQUEST) throw invalid('The CSR is longer than 64 KiB. Send a single request.');
+  return refusing(() => parse(toDer(input)));
+}
+
+/** Runs a step of reading; whatever is wrong with the request there becomes INVALID_CSR. */
+function refusing<Result>(step: () => Result): Result {
   try {
-    return parse(toDer(input));
+    return step();
   } catch (error) {
     if (error instanceof DerError) throw invalid(`The CSR is malformed: ${error.message}.`, error);
     if (error instanceof CertMateError && error.code === 'VALIDATION_FAILED') throw invalid(error.message, error);
@@ -75,7 +125,7 @@ function toDer(input: string | Buffer): Buffer {
   return der;
 }
 
-function parse(der: Buffer): CertificationRequest {
+function parse(der: Buffer): UnjudgedRequest {
   const outer = new DerReader(der);
   const signed = outer.sequence();
   outer.end();
@@ -84,32 +134,35 @@ function parse(der: Buffer): CertificationRequest {
   const { bytes: signature, unusedBits } = signed.bitString();
   signed.end();
   if (unusedBits !== 0) throw new DerError('signature is not whole octets');
+  const oid = algorithm.oid();
+  const parameters = algorithm.atEnd ? Buffer.alloc(0) : algorithm.read().raw;
+  algorithm.end();
 
   const fields = info.reader();
   if (fields.smallInteger() !== 0) throw invalid('The CSR has a version other than 1 (RFC 2986).');
   const subject = decodeName(fields.read(TAG.sequence).raw);
   const subjectPublicKeyInfo = fields.read(TAG.sequence).raw;
   // RFC 2986 wants the field even when it is empty (`A0 00`), but some devices leave it out.
-  const extensions = fields.atEnd ? [] : requestedExtensions(fields.constructed(0xa0));
+  const { extensions, otherAttributes } = fields.atEnd ? NO_ATTRIBUTES : requestedExtensions(fields.constructed(0xa0));
   fields.end();
-
-  assertAcceptableKey(subjectPublicKeyInfo);
-  const signatureScheme = verifySignature(info.raw, algorithm, signature, subjectPublicKeyInfo);
-  const altNames = extensions.find(({ oid }) => oid === OID.subjectAltName);
-  const { names, other } = altNames === undefined ? { names: [], other: 0 } : decodeGeneralNames(altNames.value);
   return {
     der,
+    info: info.raw,
     subject,
     subjectPublicKeyInfo,
-    subjectAltNames: names.map(normaliseGeneralName),
-    ignoredNames: other,
-    ignoredExtensions: extensions.map(({ oid }) => oid).filter((oid) => oid !== OID.subjectAltName),
-    signatureScheme,
+    extensions,
+    otherAttributes,
+    signatureAlgorithm: { oid, parameters },
+    signature,
   };
 }
 
+type RequestedAttributes = Pick<UnjudgedRequest, 'extensions' | 'otherAttributes'>;
+
+const NO_ATTRIBUTES: RequestedAttributes = { extensions: [], otherAttributes: [] };
+
 /** The extensions in the attribute extensionRequest (RFC 2985 §5.4.2). Other attributes mean nothing to us. */
-function requestedExtensions(attributes: DerReader): Extension[] {
+function requestedExtensions(attributes: DerReader): RequestedAttributes {
   const seen = new Set<string>();
   let extensions: Extension[] = [];
   while (!attributes.atEnd) {
@@ -126,23 +179,57 @@ function requestedExtensions(attributes: DerReader): Extension[] {
     }
     while (!values.atEnd) values.read();
   }
-  return extensions;
+  seen.delete(OID.extensionRequest);
+  return { extensions, otherAttributes: [...seen] };
 }
 
-function verifySignature(info: Buffer, algorithm: DerReader, signature: Buffer, spki: Buffer): RequestSignatureScheme {
-  const verification = VERIFICATIONS.get(algorithm.oid());
+/** What a signature algorithm is called here, or null for one that is not accepted. */
+export function requestSignatureScheme(oid: string): RequestSignatureScheme | null {
+  return VERIFICATIONS.get(oid)?.scheme ?? null;
+}
+
+/**
+ * Checks that whoever made the request holds its key.
+ * @throws CertMateError INVALID_CSR if the signature does not hold or is of a kind that proves nothing; WEAK_KEY for a key
+ * of an unknown kind
+ */
+export function verifySignature(request: UnjudgedRequest): RequestSignatureScheme {
+  const { info, subjectPublicKeyInfo, signatureAlgorithm, signature } = request;
+  const verification = VERIFICATIONS.get(signatureAlgorithm.oid);
   if (verification === undefined)
     throw invalid(
       'The CSR is signed with an algorithm that is not accepted. Use RSA or ECDSA with SHA-256, or Ed25519.',
     );
   // RFC 4055 §5: NULL, but absent must be accepted; RFC 5758 §3.2 and RFC 8410 §3: absent.
-  if (verification.algorithm === 'RSA' && !algorithm.atEnd) algorithm.null();
-  algorithm.end();
-  const rightKind = verification.algorithm === publicKeyFacts(spki).algorithm;
-  const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  if (!rightKind || !verify(verification.digest, info, key, signature))
+  const { parameters } = signatureAlgorithm;
+  if (parameters.length > 0 && !(verification.algorithm === 'RSA' && parameters.equals(NULL)))
+    throw invalid('The CSR is malformed: its signature algorithm has parameters that it must not have.');
+  const rightKind = verification.algorithm === publicKeyFacts(subjectPublicKeyInfo).algorithm;
+  if (!rightKind || !holds(verification.digest, info, subjectPublicKeyInfo, signature))
     throw invalid("The CSR's signature does not match its contents and key. Make the CSR again.");
   return verification.scheme;
+}
+
+/** A key that OpenSSL cannot read has signed nothing. */
+function holds(digest: Verification['digest'], info: Buffer, spki: Buffer, signature: Buffer): boolean {
+  try {
+    return verify(digest, info, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The names asked for in SubjectAltName: those of kinds that we certify, in normal form, and the kinds of the others.
+ * @throws CertMateError INVALID_CSR for a malformed name
+ */
+export function requestedNames(request: UnjudgedRequest): { names: GeneralName[]; ignored: string[] } {
+  const extension = request.extensions.find(({ oid }) => oid === OID.subjectAltName);
+  if (extension === undefined) return { names: [], ignored: [] };
+  return refusing(() => {
+    const { names, other } = decodeGeneralNames(extension.value);
+    return { names: names.map(normaliseGeneralName), ignored: other };
+  });
 }
 
 export interface RequestTemplate {
@@ -165,6 +252,7 @@ export function buildRequestInfo({ subject, subjectPublicKeyInfo, subjectAltName
 }
 
 const EMPTY_NAME = sequence();
+const NULL = nullValue();
 
 function invalid(message: string, cause?: unknown): CertMateError {
   return new CertMateError('INVALID_CSR', message, { cause });
