@@ -1,18 +1,13 @@
 /** Issuing: request → profile → key → TBS → check → signature → store → audit. */
-import { randomBytes } from 'node:crypto';
 import { timestamp } from '../../clock.js';
-import { CertMateError } from '../../errors.js';
 import { formatGeneralName } from '../../pki/general-names.js';
-import { publicKeyFacts } from '../../pki/keys.js';
-import { type CertificationRequest, readRequest } from '../../pki/request.js';
-import type { Actor, CertificateRecord, Identifier, KeyType } from '../../types.js';
+import type { Actor, CertificateRecord } from '../../types.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { certify } from './certify.js';
-import { defaultIdentifier } from './identifier.js';
-import { encodeSubject, type Identity, identityOf } from './identity.js';
+import { encodeSubject, type Identity } from './identity.js';
 import { lifetimeOf } from './lifetime.js';
 import type { LifecycleParts } from './parts.js';
-import { assertNamesFit, extendedKeyUsagesFor, keyUsagesFor } from './profile.js';
+import { planIssue } from './plan.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { IssueRequest } from './schema.js';
 
@@ -22,15 +17,6 @@ export type IssuedCertificate = CertificateResource & {
   private_key_pem?: string;
 };
 
-const ALGORITHM_OF: Record<KeyType, 'RSA' | 'EC' | 'Ed25519'> = {
-  'rsa-2048': 'RSA',
-  'rsa-3072': 'RSA',
-  'rsa-4096': 'RSA',
-  'ec-p256': 'EC',
-  'ec-p384': 'EC',
-  ed25519: 'Ed25519',
-};
-
 /**
  * Issues a certificate.
  * @returns the certificate; its private key only when it was made here and is not stored
@@ -38,17 +24,7 @@ const ALGORITHM_OF: Record<KeyType, 'RSA' | 'EC' | 'Ed25519'> = {
  */
 export async function issue(parts: LifecycleParts, request: IssueRequest, actor: Actor): Promise<IssuedCertificate> {
   const { store, authority, audit, clock, keys } = parts;
-  const csr = csrOf(request);
-  const identity = identityOf(request, csr);
-  assertNamesFit(request.certificate_type, identity.names);
-  const extendedKeyUsages = extendedKeyUsagesFor(request.certificate_type, request.extended_key_usage);
-  const keyType = request.key_type ?? parts.defaultKeyType;
-  const algorithm = csr ? publicKeyFacts(csr.subjectPublicKeyInfo).algorithm : ALGORITHM_OF[keyType];
-  const keyUsages = keyUsagesFor(algorithm, request.key_usage);
-  const identifier = freeIdentifier(parts, request, identity);
-  // Checked before a key is made, which may take seconds; the lifetime itself starts when the key is there.
-  lifetimeOf(request, clock.now(), authority.certificate);
-
+  const { csr, identity, keyType, keyUsages, extendedKeyUsages, identifier } = planIssue(parts, request);
   const subject = encodeSubject(identity.subject);
   const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
   const now = clock.now();
@@ -98,19 +74,6 @@ export async function issue(parts: LifecycleParts, request: IssueRequest, actor:
     chain_pem: authority.chainPem,
     ...onlyHere(key, request.store_key),
   };
-}
-
-function csrOf({ csr, generate_key }: IssueRequest): CertificationRequest | null {
-  if (csr !== undefined) return readRequest(csr);
-  if (generate_key !== false) return null;
-  const message = 'must be given when generate_key is false';
-  throw new CertMateError('VALIDATION_FAILED', `csr ${message}`, { details: [{ path: 'csr', message }] });
-}
-
-function freeIdentifier({ store }: LifecycleParts, { identifier }: IssueRequest, { subject }: Identity): Identifier {
-  const wanted = identifier ?? defaultIdentifier(subject.common_name, randomBytes(4));
-  if (!store.inventory.get(wanted)) return wanted;
-  throw new CertMateError('IDENTIFIER_TAKEN', `"${wanted}" is taken; choose another identifier or leave it out.`);
 }
 
 /** The fields of the record that the request decides. */

@@ -1,9 +1,11 @@
 /** The life of client certificates, as routes and pages use it: each step is a file of its own. */
 import type { InventoryCounts, InventoryQuery } from '../../store/inventory.js';
-import type { Actor, Identifier } from '../../types.js';
+import type { Actor, Identifier, KeyType } from '../../types.js';
 import { type Download, type DownloadKind, download } from './download.js';
 import { type IssuedCertificate, issue } from './issue.js';
 import { findRecord, type LifecycleParts } from './parts.js';
+import { planIssue } from './plan.js';
+import { readIssueRequest, requestFields } from './request-fields.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { type RevocationRequest, revoke } from './revoke.js';
 import type { IssueRequest } from './schema.js';
@@ -13,6 +15,23 @@ export class CertificateLifecycle {
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
+  }
+
+  /** Every field of a request to issue, and how its text is to be read. */
+  readonly requestFields = requestFields;
+
+  /** A request from its fields. @throws CertMateError VALIDATION_FAILED */
+  readRequest(fields: Record<string, unknown>): IssueRequest {
+    return readIssueRequest(fields);
+  }
+
+  /**
+   * What issuing this would give, without issuing it; `keyType` is null where there is a CSR.
+   * @throws CertMateError what issuing would throw, as far as it can be told now
+   */
+  foresee(request: IssueRequest): { identifier: Identifier; commonName: string; keyType: KeyType | null } {
+    const { identifier, identity, csr, keyType } = planIssue(this.#parts, request);
+    return { identifier, commonName: identity.subject.common_name, keyType: csr ? null : keyType };
   }
 
   /** See issue.ts. */
