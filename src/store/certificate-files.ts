@@ -9,7 +9,7 @@ import type { CertificateRecord, Serial } from '../types.js';
 import { discard, makeDirectory, storageError, syncDirectory, systemCode, writeNewFile } from './durable.js';
 import { Folder } from './folder.js';
 import { type Layout, METADATA, type Place } from './layout.js';
-import { formatMetadata } from './metadata.js';
+import { formatMetadata, parseMetadata } from './metadata.js';
 import type { CertificateFiles } from './store.js';
 
 const KEY = 'cert.key';
@@ -157,11 +157,16 @@ export class CertificateDirectories {
     if (!record.has_private_key) await this.destroyKeys(record, record.deleted_at !== null);
   }
 
+  /** Whether the files beside the directory are those of this record, and not of a renewal that was broken off. */
   async #isNextOf(record: CertificateRecord): Promise<boolean> {
     const text = await readFile(join(this.#layout.next(record), METADATA), 'utf8').catch(nullIfAbsent);
     if (text === null) return false;
-    const said = JSON.parse(text) as Partial<CertificateRecord>;
-    return said.serial_number === record.serial_number;
+    try {
+      return parseMetadata(text).serial_number === record.serial_number;
+    } catch {
+      // It was complete before the journal heard of the renewal, so the journal never did.
+      return false;
+    }
   }
 
   /** A directory with everything in it, durable but for its own name. */

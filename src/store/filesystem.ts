@@ -4,7 +4,6 @@
  * A change is in force once its line is in the journal: then the inventory shows it, then listeners hear of it, then the
  * directory follows. New files are durable before the line that speaks of them.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { CertMateError } from '../errors.js';
 import type { CertificateRecord, Clock, Identifier, Log, Serial } from '../types.js';
 import { CertificateDirectories } from './certificate-files.js';
@@ -17,7 +16,7 @@ import { ProblemList } from './problem-list.js';
 import { reconcile } from './reconciliation.js';
 import { Settlement } from './settlement.js';
 import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
-import { verifyFiles } from './verification.js';
+import { VERIFIED_AT_ONCE, verifyEach, verifyFiles } from './verification.js';
 
 export interface FilesystemStoreOptions {
   /** Nobody else may use it: see lockDirectory. */
@@ -27,12 +26,6 @@ export interface FilesystemStoreOptions {
   /** Bytes of journal after which a snapshot is taken; for tests. */
   rotateAfter?: number;
 }
-
-/** Up to so many certificates are verified before the store opens; more would delay a start, and follow afterwards. */
-const VERIFIED_AT_START = 500;
-/** After so many verified certificates others get some time for theirs. */
-const VERIFIED_IN_ONE_GO = 50;
-const VERIFICATION_PAUSE_MS = 20;
 
 interface Parts {
   inventory: MemoryInventory;
@@ -91,7 +84,7 @@ export class FilesystemStore implements Store {
         { inventory, directories, journal, settlement, problems, locks, clock, log },
         blocked,
       );
-      if (inventory.size <= VERIFIED_AT_START) await store.verify();
+      if (inventory.size <= VERIFIED_AT_ONCE) await store.verify();
       else store.#unattended(store.verify(), 'the files could not be verified');
       store.#unattended(inventory.warm(), 'the inventory could not be put in order');
       return store;
@@ -210,16 +203,12 @@ export class FilesystemStore implements Store {
 
   async verify(): Promise<Problem[]> {
     const { inventory, directories, problems, locks } = this.#parts;
-    let verified = 0;
-    for (const { identifier } of inventory.records()) {
-      if (this.#closing.signal.aborted) break;
-      await locks.run(identifier, async () => {
+    const verify = (identifier: Identifier): Promise<void> =>
+      locks.run(identifier, async () => {
         const record = inventory.get(identifier);
         if (record !== undefined) await verifyFiles(record, directories, problems);
       });
-      verified += 1;
-      if (verified % VERIFIED_IN_ONE_GO === 0 && verified > VERIFIED_AT_START) await delay(VERIFICATION_PAUSE_MS);
-    }
+    await verifyEach(inventory.records(), verify, this.#closing.signal);
     return problems.all();
   }
 

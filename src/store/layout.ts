@@ -4,8 +4,8 @@ import type { CertificateRecord, Identifier, Serial } from '../types.js';
 import type { Problem } from './store.js';
 
 export const METADATA = 'metadata.json';
-export const HISTORY = 'history';
-export const JOURNAL = 'journal';
+const HISTORY = 'history';
+const JOURNAL = 'journal';
 
 /** Directories that are being made: of a new certificate, of the files that a renewal brings. No identifier begins so. */
 const NEW = '.new-';

@@ -2,7 +2,7 @@
 import type { CertificateRecord, Identifier, Serial } from '../types.js';
 import { Columns } from './columns.js';
 import { Counters } from './counters.js';
-import { decodeCursor, encodeCursor, type Position } from './cursor.js';
+import { decodeCursor, encodeCursor } from './cursor.js';
 import type {
   CertificatePage,
   Inventory,
@@ -10,31 +10,16 @@ import type {
   InventoryQuery,
   RevokedSerial,
   SerialOwner,
-  SortKey,
-  SortOrder,
 } from './inventory.js';
+import { Orders } from './orders.js';
 import { SEPARATOR, SearchText } from './search-text.js';
-import { type Selection, select } from './selection.js';
+import { select } from './selection.js';
 import { SharedValues } from './sharing.js';
-import { SortedOrder } from './sorted-order.js';
-import { STATUSES, statusFacts } from './status.js';
-
-/** The orders that are kept; one by status follows from the one by identifier and the time. */
-const KEYS = {
-  created_at: (record: CertificateRecord) => record.created_at,
-  expires_at: (record: CertificateRecord) => record.expires_at,
-  common_name: (record: CertificateRecord) => record.common_name.toLowerCase(),
-  email: (record: CertificateRecord) => record.email?.toLowerCase() ?? '',
-  cert_usage: (record: CertificateRecord) => record.cert_usage,
-  identifier: () => '',
-};
-
-type KeptOrder = keyof typeof KEYS;
-const KEPT_ORDERS = Object.keys(KEYS) as KeptOrder[];
+import { statusFacts } from './status.js';
 
 const DEFAULT_LIMIT = 100;
-/** So many records are put in order in one go while others wait: about 5 ms. */
-const SLICE = 1000;
+/** So many blocks of search text are built in one go while others wait. */
+const BLOCKS = 8;
 
 export class MemoryInventory implements Inventory {
   /** A record's place here is its slot: its number in every other structure. */
@@ -48,12 +33,7 @@ export class MemoryInventory implements Inventory {
   readonly #counters = new Counters();
   readonly #names = new SearchText((slot) => namesOf(this.#record(slot)));
   readonly #serials = new SearchText((slot) => serialsOf(this.#record(slot)));
-  readonly #orders = new Map<KeptOrder, SortedOrder>(
-    KEPT_ORDERS.map((name) => [
-      name,
-      new SortedOrder((slot) => ({ key: KEYS[name](this.#record(slot)), identifier: this.#record(slot).identifier })),
-    ]),
-  );
+  readonly #orders = new Orders((slot) => this.#record(slot));
 
   get size(): number {
     return this.#records.length;
@@ -80,7 +60,7 @@ export class MemoryInventory implements Inventory {
     if (known === undefined) {
       this.#records.push(record);
       this.#slots.set(record.identifier, slot);
-      for (const order of this.#orders.values()) order.add(slot);
+      this.#orders.add(slot);
       this.#names.changed(slot);
       this.#serials.changed(slot);
     } else {
@@ -91,8 +71,8 @@ export class MemoryInventory implements Inventory {
     this.#counters.add(record, facts);
     this.#slotsBySerial.set(record.serial_number, slot);
     for (const replaced of record.history) this.#slotsBySerial.set(replaced.serial_number, slot);
-    if (record.revocation.revoked || record.history.some(({ revoked_at }) => revoked_at !== null))
-      this.#revoked.add(slot);
+    const anyRevoked = record.revocation.revoked || record.history.some(({ revoked_at }) => revoked_at !== null);
+    if (anyRevoked) this.#revoked.add(slot);
     else this.#revoked.delete(slot);
     return record;
   }
@@ -102,12 +82,18 @@ export class MemoryInventory implements Inventory {
     const order = query.order ?? (sort === 'created_at' ? 'desc' : 'asc');
     const from = query.cursor === undefined ? null : decodeCursor(query.cursor, sort, order);
     const selection = select(query, this.#columns, this.size, this.#search(query.search), now);
-    const { slots, more } = this.#page(selection, sort, order, from, query.limit ?? DEFAULT_LIMIT);
+    const { slots, more } = this.#orders.page(selection, this.size, {
+      sort,
+      order,
+      from,
+      limit: query.limit ?? DEFAULT_LIMIT,
+    });
     const last = slots.at(-1);
     return {
       records: slots.map((slot) => this.#record(slot)),
       total: selection.total,
-      next_cursor: more && last !== undefined ? encodeCursor(sort, order, this.#position(last, sort, selection)) : null,
+      next_cursor:
+        more && last !== undefined ? encodeCursor(sort, order, this.#orders.position(last, sort, selection)) : null,
     };
   }
 
@@ -148,23 +134,20 @@ export class MemoryInventory implements Inventory {
 
   /** Prepares the orders and the search after a start, a little at a time, so that the first query need not. */
   async warm(): Promise<void> {
-    for (const order of this.#orders.values()) {
-      while (!order.catchUp(this.size, SLICE)) await nextTurn();
-    }
+    await this.#orders.warm(() => this.size);
     for (const text of [this.#names, this.#serials]) {
       for (let block = 0; block < text.blocks; block += 1) {
         text.build(block);
-        if (block % 8 === 7) await nextTurn();
+        if (block % BLOCKS === BLOCKS - 1) await new Promise((resolve) => setImmediate(resolve));
       }
     }
   }
 
   #exchange(slot: number, record: CertificateRecord): void {
     const previous = this.#record(slot);
-    const moved = KEPT_ORDERS.filter((name) => KEYS[name](previous) !== KEYS[name](record));
-    for (const name of moved) this.#orders.get(name)?.withdraw(slot);
-    this.#records[slot] = record;
-    for (const name of moved) this.#orders.get(name)?.restore(slot);
+    this.#orders.move(slot, previous, record, () => {
+      this.#records[slot] = record;
+    });
     this.#counters.remove(previous, statusFacts(previous));
     if (!equal(namesOf(previous), namesOf(record))) this.#names.changed(slot);
     if (!equal(serialsOf(previous), serialsOf(record))) this.#serials.changed(slot);
@@ -193,52 +176,6 @@ export class MemoryInventory implements Inventory {
     return marks;
   }
 
-  #page(
-    selection: Selection,
-    sort: SortKey,
-    order: SortOrder,
-    from: Position | null,
-    limit: number,
-  ): { slots: number[]; more: boolean } {
-    const slots: number[] = [];
-    let more = false;
-    const walk = (name: KeptOrder, after: Position | null, chosen: (mark: number) => boolean): void => {
-      const kept = this.#orders.get(name) as SortedOrder;
-      kept.complete(this.size);
-      kept.walk(order, after, (slot) => {
-        if (!chosen(selection.found[slot] as number)) return true;
-        more = slots.length === limit;
-        if (!more) slots.push(slot);
-        return !more;
-      });
-    };
-    if (sort !== 'status') {
-      walk(sort, from, (mark) => mark !== 0);
-      return { slots, more };
-    }
-    const codes = STATUSES.map((_, code) => code);
-    if (order === 'desc') codes.reverse();
-    let start = from;
-    const resumed = from === null ? 0 : codes.findIndex((code) => STATUSES[code] === from.key);
-    for (const code of codes.slice(Math.max(0, resumed))) {
-      if (!more && (selection.byStatus[code] ?? 0) > 0) {
-        walk(
-          'identifier',
-          start === null ? null : { key: '', identifier: start.identifier },
-          (mark) => mark === code + 1,
-        );
-      }
-      start = null;
-    }
-    return { slots, more };
-  }
-
-  #position(slot: number, sort: SortKey, selection: Selection): Position {
-    const record = this.#record(slot);
-    const key = sort === 'status' ? (STATUSES[(selection.found[slot] as number) - 1] ?? '') : KEYS[sort](record);
-    return { key, identifier: record.identifier };
-  }
-
   #record(slot: number): CertificateRecord {
     return this.#records[slot] as CertificateRecord;
   }
@@ -254,8 +191,4 @@ function serialsOf({ serial_number, history }: CertificateRecord): string[] {
 
 function equal(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((text, i) => text === b[i]);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,9 +1,32 @@
-/** Compares a certificate's files with what is known of it. */
-import type { CertificateRecord } from '../types.js';
+/** Compares certificates' files with what is known of them. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CertificateRecord, Identifier } from '../types.js';
 import type { CertificateDirectories } from './certificate-files.js';
 import { METADATA, problemPath, problemWith } from './layout.js';
 import { parseMetadata, sameRecord } from './metadata.js';
 import type { ProblemList } from './problem-list.js';
+import type { Problem } from './store.js';
+
+/** Up to so many certificates are verified without a pause: a store of that size is verified before it opens. */
+export const VERIFIED_AT_ONCE = 500;
+/** Beyond that, others get some time for their files after each few. */
+const VERIFIED_BETWEEN_PAUSES = 50;
+const PAUSE_MS = 20;
+
+/** Calls `verify` for each identifier in turn, unhurriedly, until `signal` is aborted. */
+export async function verifyEach(
+  records: Iterable<CertificateRecord>,
+  verify: (identifier: Identifier) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  let verified = 0;
+  for (const { identifier } of records) {
+    if (signal.aborted) return;
+    await verify(identifier);
+    verified += 1;
+    if (verified > VERIFIED_AT_ONCE && verified % VERIFIED_BETWEEN_PAUSES === 0) await delay(PAUSE_MS);
+  }
+}
 
 /** Brings the list up to date for one certificate. Nothing may change it meanwhile. */
 export async function verifyFiles(
@@ -36,7 +59,7 @@ export async function verifyFiles(
   }
 }
 
-export function directoryMissing(record: CertificateRecord) {
+export function directoryMissing(record: CertificateRecord): Problem {
   return problemWith(
     record,
     null,

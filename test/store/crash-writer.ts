@@ -4,11 +4,12 @@ import { clock, FILES, recordingLog, renewed, revoked, sampleRecord } from './re
 
 const [dataDir, first] = process.argv.slice(2) as [string, string];
 const store = await FilesystemStore.open({ dataDir, clock, log: recordingLog(), rotateAfter: 100_000 });
-let n = Number(first);
+let last = Number(first);
 
 async function work(): Promise<never> {
   for (;;) {
-    n += 1;
+    last += 1;
+    const n = last;
     const record = sampleRecord(n);
     await store.create(record, FILES);
     console.log(`created ${n} ${record.serial_number}.`);

@@ -9,7 +9,7 @@ import { FILES, openStore, temporaryDirectory } from './records.js';
 
 /** Runs the writer until it has acknowledged enough, kills it in the middle of its work; gives back what it acknowledged. */
 async function writeAndKill(t: TestContext, dataDir: string, first: number, afterMs: number): Promise<string[]> {
-  const child = spawn(process.execPath, [new URL('crash-writer.js', import.meta.url).pathname, dataDir, `${first}`], {
+  const child = spawn(process.execPath, [new URL('./crash-writer.js', import.meta.url).pathname, dataDir, `${first}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));

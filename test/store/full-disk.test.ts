@@ -8,7 +8,7 @@ import { openStore, sampleRecord, temporaryDirectory } from './records.js';
 test('without room a create, a change and a renewal are refused as STORAGE_FULL and leave nothing behind', async (t) => {
   if (process.platform === 'win32') return t.skip('Windows has no limit on the size of files');
   const dataDir = await temporaryDirectory(t);
-  const writer = new URL('full-disk-writer.js', import.meta.url).pathname;
+  const writer = new URL('./full-disk-writer.js', import.meta.url).pathname;
   // 32 or 64 kB, according to the shell: the journal reaches it first.
   const { stdout, stderr } = spawnSync(
     'sh',

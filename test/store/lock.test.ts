@@ -9,7 +9,7 @@ import { temporaryDirectory } from './records.js';
 
 /** Another process that holds the lock on a directory. */
 async function holder(t: TestContext, path: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [new URL('lock-holder.js', import.meta.url).pathname, path], {
+  const child = spawn(process.execPath, [new URL('./lock-holder.js', import.meta.url).pathname, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));

@@ -222,6 +222,15 @@ test('a renewal that a crash broke off before its journal line never was', async
   assert.deepEqual((await readdir(join(dataDir, USAGE))).sort(), [alice.identifier, bob.identifier]);
 });
 
+test('a renewal that a crash broke off while its files were being written never was', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await mkdir(join(dataDir, USAGE, `.next-${alice.identifier}`));
+  await writeFile(join(dataDir, USAGE, `.next-${alice.identifier}`, 'metadata.json'), '');
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), alice);
+  assert.deepEqual((await readdir(join(dataDir, USAGE))).sort(), [alice.identifier, bob.identifier]);
+});
+
 for (const moved of [[], ['cert.crt'], ['cert.crt', 'cert.key'], ['cert.crt', 'cert.key', 'metadata.json']]) {
   test(`a renewal in the journal is finished after a crash that came when ${moved.length} of its files had moved`, async (t) => {
     const dataDir = await dataWithTwo(t);
