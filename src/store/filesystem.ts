@@ -5,47 +5,20 @@
  * directory follows. New files are durable before the line that speaks of them.
  */
 import { CertMateError } from '../errors.js';
-import type { CertificateRecord, Clock, Identifier, Log, Serial } from '../types.js';
-import { CertificateDirectories } from './certificate-files.js';
+import type { CertificateRecord, Identifier, Serial } from '../types.js';
 import type { Inventory } from './inventory.js';
-import { Journal } from './journal.js';
-import { KeyedLock } from './keyed-lock.js';
-import { Layout } from './layout.js';
-import { MemoryInventory } from './memory-inventory.js';
-import { ProblemList } from './problem-list.js';
-import { reconcile } from './reconciliation.js';
-import { Settlement } from './settlement.js';
+import { type FilesystemStoreOptions, openParts, type StoreParts } from './opening.js';
 import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
 import { VERIFIED_AT_ONCE, verifyEach, verifyFiles } from './verification.js';
 
-export interface FilesystemStoreOptions {
-  /** Nobody else may use it: see lockDirectory. */
-  dataDir: string;
-  clock: Clock;
-  log: Log;
-  /** Bytes of journal after which a snapshot is taken; for tests. */
-  rotateAfter?: number;
-}
-
-interface Parts {
-  inventory: MemoryInventory;
-  directories: CertificateDirectories;
-  journal: Journal;
-  settlement: Settlement;
-  problems: ProblemList;
-  locks: KeyedLock;
-  clock: Clock;
-  log: Log;
-}
-
 export class FilesystemStore implements Store {
-  readonly #parts: Parts;
+  readonly #parts: StoreParts;
   readonly #listeners: Listener[] = [];
   /** Identifiers and serial numbers of creates that have begun, and identifiers that a damaged directory occupies. */
   readonly #reserved: Set<string>;
   readonly #closing = new AbortController();
 
-  private constructor(parts: Parts, blocked: ReadonlySet<Identifier>) {
+  private constructor(parts: StoreParts, blocked: ReadonlySet<Identifier>) {
     this.#parts = parts;
     this.#reserved = new Set([...blocked].map(identifierKey));
   }
@@ -54,45 +27,13 @@ export class FilesystemStore implements Store {
    * Opens what is stored, or begins anew, and puts right what a crash has left.
    * @throws CertMateError STORAGE_FULL if there is something to put right and no room for it
    */
-  static async open({ dataDir, clock, log, rotateAfter }: FilesystemStoreOptions): Promise<FilesystemStore> {
-    const layout = new Layout(dataDir);
-    const inventory = new MemoryInventory();
-    const directories = new CertificateDirectories(layout);
-    const problems = new ProblemList(log);
-    const locks = new KeyedLock();
-    const journal = await Journal.open(layout.journal, {
-      onRecord: (record) => inventory.put(record),
-      onProblem: (problem) => problems.report(problem),
-      ...(rotateAfter === undefined ? {} : { rotateAfter }),
-    });
-    const settlement: Settlement = new Settlement({
-      settled: (seq) => journal.settle(seq),
-      settle: (identifier) =>
-        locks.run(identifier, async () => {
-          const record = inventory.get(identifier);
-          if (record === undefined) return;
-          await settlement.follow(record, [], async () => {
-            await directories.settle(record);
-            await directories.writeMetadata(record, clock.now());
-          });
-        }),
-      problems,
-    });
-    try {
-      const blocked = await reconcile({ layout, directories, inventory, journal, settlement, problems, clock, log });
-      const store = new FilesystemStore(
-        { inventory, directories, journal, settlement, problems, locks, clock, log },
-        blocked,
-      );
-      if (inventory.size <= VERIFIED_AT_ONCE) await store.verify();
-      else store.#unattended(store.verify(), 'the files could not be verified');
-      store.#unattended(inventory.warm(), 'the inventory could not be put in order');
-      return store;
-    } catch (error) {
-      settlement.close();
-      await journal.close();
-      throw error;
-    }
+  static async open(options: FilesystemStoreOptions): Promise<FilesystemStore> {
+    const { parts, blocked } = await openParts(options);
+    const store = new FilesystemStore(parts, blocked);
+    if (parts.inventory.size <= VERIFIED_AT_ONCE) await store.verify();
+    else store.#unattended(store.verify(), 'the files could not be verified');
+    store.#unattended(parts.inventory.warm(), 'the inventory could not be put in order');
+    return store;
   }
 
   get inventory(): Inventory {
