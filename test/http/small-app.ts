@@ -19,7 +19,7 @@ import { audit } from '../../src/modules/audit/plugin.js';
 import { auditRoutes } from '../../src/modules/audit/routes.js';
 import { auth } from '../../src/modules/auth/plugin.js';
 import { keyRoutes } from '../../src/modules/auth/routes.js';
-import { type RateLimits, rateLimit } from '../../src/modules/rate-limit/plugin.js';
+import { type RateLimitOptions, type RateLimits, rateLimit } from '../../src/modules/rate-limit/plugin.js';
 import type { Clock, Role } from '../../src/types.js';
 
 /** A clock that stands still until told. */
@@ -44,6 +44,8 @@ export interface SmallAppOptions {
   api?: FastifyPluginAsyncZod[];
   open?: FastifyPluginAsyncZod[];
   limits?: Partial<RateLimits> | false;
+  /** The clock of the limits, in milliseconds. */
+  now?: () => number;
   trustProxy?: string[];
   logger?: object;
 }
@@ -76,7 +78,9 @@ export async function smallApp(t: TestContext, options: SmallAppOptions = {}): P
   await app.register(audit, { dataDir, logDir: join(directory, 'logs'), clock, generateKey: makeAuditKey });
   await app.register(auth, { dataDir, clock, apiToken: options.apiToken ?? null });
   const limits = options.limits ?? {};
-  await app.register(rateLimit, limits === false ? { enabled: false } : { enabled: true, limits });
+  const limiting: RateLimitOptions =
+    limits === false ? { enabled: false } : { enabled: true, limits, ...(options.now && { now: options.now }) };
+  await app.register(rateLimit, limiting);
   await app.register(apiScope(keyRoutes, auditRoutes, ...(options.api ?? [])), { prefix: '/api' });
   await app.register(publicScope(...(options.open ?? [])), { prefix: '/api' });
   await app.ready();

@@ -3,11 +3,12 @@
  * each address where there is no valid token. Above all of them stands one ceiling for each address, which no header
  * changes: a token that is not valid buys nothing, and neither does a new one with every call.
  */
-import rateLimiter from '@fastify/rate-limit';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import plugin from 'fastify-plugin';
 import type { LimitClass } from '../../http/access.js';
 import { RateLimitError } from '../../http/problem.js';
+import { callerAddress } from './address.js';
+import { CallCounter, type Standing } from './windows.js';
 
 /** Requests a minute; `ceiling` is for each address over all classes. */
 export type RateLimits = Record<Exclude<LimitClass, 'none'> | 'ceiling', number>;
@@ -34,52 +35,57 @@ export interface RateLimitOptions {
   /** `false` switches all of it off. */
   enabled: boolean;
   limits?: Partial<RateLimits>;
+  /** Milliseconds of a clock that never goes back, even where somebody sets the time. */
+  now?: () => number;
 }
 
-const MINUTE = 60_000;
-
 export const rateLimit = plugin(
-  async (app: FastifyInstance, { enabled, limits }: RateLimitOptions) => {
+  async (app: FastifyInstance, { enabled, limits, now = () => performance.now() }: RateLimitOptions) => {
     app.decorate('rateLimits', { ...DEFAULT_LIMITS, ...limits });
     if (!enabled) return;
-    await app.register(rateLimiter, { global: false });
-    const { normalizeIP } = rateLimiter;
-    // IPv6 callers own a /64 at least, so that is what counts as one address.
-    const byAddress = (request: FastifyRequest) => `address ${normalizeIP(request.ip)}`;
-    const byCaller = (request: FastifyRequest) =>
-      request.principal === null ? byAddress(request) : `token ${request.principal.id}`;
-    const limiter = (name: keyof RateLimits, keyGenerator: (request: FastifyRequest) => string) =>
-      app.createRateLimit({ max: () => app.rateLimits[name], timeWindow: MINUTE, keyGenerator });
-
-    const ceiling = limiter('ceiling', byAddress);
+    const ceiling = new CallCounter();
     const classes = {
-      default: limiter('default', byCaller),
-      create: limiter('create', byCaller),
-      renew: limiter('renew', byCaller),
-      batch: limiter('batch', byCaller),
-      ocsp: limiter('ocsp', byCaller),
-      crl: limiter('crl', byCaller),
-      // Whoever guesses passwords may well hold a token.
-      login: limiter('login', byAddress),
+      default: new CallCounter(),
+      create: new CallCounter(),
+      renew: new CallCounter(),
+      batch: new CallCounter(),
+      ocsp: new CallCounter(),
+      crl: new CallCounter(),
+      login: new CallCounter(),
     };
-    app.addHook('onRequest', async (request, reply) => {
+    // Relying parties come by the thousand: nothing here waits, and nothing is made that need not be.
+    app.addHook('onRequest', (request, reply, done) => {
       const limitClass = request.routeOptions.config.access?.limit;
-      if (limitClass === 'none') return;
-      judge(reply, await ceiling(request));
+      if (limitClass === 'none') return done();
+      const address = callerAddress(request.ip);
+      const present = now();
+      const overall = ceiling.count(address, app.rateLimits.ceiling, present);
       // A path that does not exist belongs to no class; the ceiling alone counts it.
-      if (limitClass !== undefined) judge(reply, await classes[limitClass](request));
+      if (overall.exceeded || limitClass === undefined) return answer(reply, app.rateLimits.ceiling, overall, done);
+      const { principal } = request;
+      // Whoever guesses passwords may well hold a token.
+      const caller = principal === null || limitClass === 'login' ? address : `token ${principal.id}`;
+      const max = app.rateLimits[limitClass];
+      return answer(reply, max, classes[limitClass].count(caller, max, present), done);
     });
   },
   { name: 'rate-limit', fastify: '5.x', dependencies: ['access', 'auth'] },
 );
 
-type Outcome = Awaited<ReturnType<ReturnType<FastifyInstance['createRateLimit']>>>;
-
-function judge(reply: FastifyReply, outcome: Outcome): void {
-  if (outcome.isAllowed) return;
-  const { max, remaining, ttlInSeconds: reset, isExceeded } = outcome;
-  for (const prefix of ['ratelimit', 'x-ratelimit']) {
-    reply.headers({ [`${prefix}-limit`]: max, [`${prefix}-remaining`]: remaining, [`${prefix}-reset`]: reset });
-  }
-  if (isExceeded) throw new RateLimitError(reset);
+/** Says in the headers how the caller stands, and refuses if that is too badly. */
+function answer(
+  reply: FastifyReply,
+  max: number,
+  { remaining, reset, exceeded }: Standing,
+  done: (error?: Error) => void,
+): void {
+  reply
+    .header('ratelimit-limit', max)
+    .header('ratelimit-remaining', remaining)
+    .header('ratelimit-reset', reset)
+    .header('x-ratelimit-limit', max)
+    .header('x-ratelimit-remaining', remaining)
+    .header('x-ratelimit-reset', reset);
+  if (exceeded) done(new RateLimitError(reset));
+  else done();
 }

@@ -1,0 +1,23 @@
+/** What counts as one address. */
+import { isIPv6, SocketAddress } from 'node:net';
+
+/**
+ * The address itself for IPv4, also where it comes mapped into IPv6; for IPv6 its network of 64 bits, which is the least
+ * that anybody is given: `2001:db8:0:7::/64`.
+ */
+export function callerAddress(ip: string): string {
+  if (!isIPv6(ip)) return ip;
+  const { address } = new SocketAddress({ address: ip, family: 'ipv6' });
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = '', tail] = address.split('::');
+  const before = groupsOf(head);
+  const after = tail === undefined ? [] : groupsOf(tail);
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`;
+}
+
+/** Groups of 16 bits; a dotted end stands for two. */
+function groupsOf(text: string): string[] {
+  return text.split(':').flatMap((group) => (group === '' ? [] : group.includes('.') ? ['0', group] : [group]));
+}
