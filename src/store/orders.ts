@@ -19,6 +19,11 @@ const KEYS = {
 type KeptOrder = keyof typeof KEYS;
 const KEPT_ORDERS = Object.keys(KEYS) as KeptOrder[];
 
+/** Several certificates are made in the same second: the later one is the newer one all the same. Slots follow creation. */
+function tieOf(order: SortKey | KeptOrder, slot: number, { identifier }: CertificateRecord): string {
+  return order === 'created_at' ? String(slot).padStart(10, '0') : identifier;
+}
+
 /** So many records are put in order in one go while others wait: about 5 ms. */
 const SLICE = 1000;
 
@@ -39,7 +44,7 @@ export class Orders {
     for (const name of KEPT_ORDERS) {
       this.#kept.set(
         name,
-        new SortedOrder((slot) => ({ key: KEYS[name](recordOf(slot)), identifier: recordOf(slot).identifier })),
+        new SortedOrder((slot) => ({ key: KEYS[name](recordOf(slot)), tie: tieOf(name, slot, recordOf(slot)) })),
       );
     }
   }
@@ -81,7 +86,7 @@ export class Orders {
     const resumed = from === null ? -1 : codes.findIndex((code) => STATUSES[code] === from.key);
     for (const [i, code] of codes.entries()) {
       if (more || i < resumed || selection.byStatus[code] === 0) continue;
-      const after = i === resumed && from !== null ? { key: '', identifier: from.identifier } : null;
+      const after = i === resumed && from !== null ? { key: '', tie: from.tie } : null;
       walk('identifier', after, (mark) => mark === code + 1);
     }
     return { slots, more };
@@ -91,7 +96,7 @@ export class Orders {
   position(slot: number, sort: SortKey, selection: Selection): Position {
     const record = this.#recordOf(slot);
     const key = sort === 'status' ? (STATUSES[(selection.found[slot] as number) - 1] ?? '') : KEYS[sort](record);
-    return { key, identifier: record.identifier };
+    return { key, tie: tieOf(sort, slot, record) };
   }
 
   /** Puts everything in order, a little at a time; `count` says how many slots there are by now. */

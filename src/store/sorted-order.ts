@@ -68,6 +68,6 @@ export class SortedOrder {
 
 function compare(a: Position, b: Position): number {
   if (a.key !== b.key) return a.key < b.key ? -1 : 1;
-  if (a.identifier === b.identifier) return 0;
-  return a.identifier < b.identifier ? -1 : 1;
+  if (a.tie === b.tie) return 0;
+  return a.tie < b.tie ? -1 : 1;
 }

@@ -26,7 +26,7 @@ export interface StatusFacts {
   flags: number;
   /** Milliseconds since 1970, as the two below. */
   expires: number;
-  /** From when on it counts as expiring: its renewal threshold before it expires. */
+  /** From when on it counts as expiring: see dueFrom. */
   expiringFrom: number;
 }
 
@@ -43,8 +43,18 @@ export function statusFacts(record: CertificateRecord): StatusFacts {
       (revoked && reason_revoked === 'certificateHold' ? HELD_FLAG : 0) +
       (record.deleted_at === null ? 0 : DELETED_FLAG),
     expires,
-    expiringFrom: expires - record.renewal.renewal_threshold_days * DAY_MS,
+    expiringFrom: dueFrom(record),
   };
+}
+
+/**
+ * From when on a certificate counts as expiring and is due for renewal (milliseconds since 1970): its threshold before it
+ * expires, but never more than a third of its lifetime, or short-lived ones would be due from the day they are made.
+ */
+export function dueFrom({ not_before, expires_at, renewal }: CertificateRecord): number {
+  const expires = Date.parse(expires_at);
+  const third = (expires - Date.parse(not_before)) / 3;
+  return expires - Math.min(renewal.renewal_threshold_days * DAY_MS, third);
 }
 
 /**
@@ -59,7 +69,7 @@ export function statusCode(flags: number, expires: number, expiringFrom: number,
   return now >= expiringFrom ? EXPIRING : ACTIVE;
 }
 
-/** `deleted` before `held` before `revoked` before `expired` before `expiring` (renewal_threshold_days) before `active`. */
+/** `deleted` before `held` before `revoked` before `expired` before `expiring` before `active`. */
 export function statusOf(record: CertificateRecord, now: Date): CertificateStatus {
   const { flags, expires, expiringFrom } = statusFacts(record);
   return STATUSES[statusCode(flags, expires, expiringFrom, now.getTime())] ?? 'active';

@@ -65,7 +65,7 @@ test('each filter finds what it names', () => {
     sampleRecord(1),
     revoked(sampleRecord(2)),
     revoked(sampleRecord(3), 'certificateHold'),
-    sampleRecord(4, { expires_at: '2026-12-01T00:00:00Z' }),
+    sampleRecord(4, { not_before: '2026-01-01T00:00:00Z', expires_at: '2026-12-01T00:00:00Z' }),
     sampleRecord(5, { expires_at: '2026-11-01T00:00:00Z' }),
     sampleRecord(6, { deleted_at: '2026-11-21T00:00:00Z' }),
     sampleRecord(7, { certificate_type: 'device', organization: 'Other', tags: ['blue', 'red'] }),
@@ -143,6 +143,11 @@ test('newest first is the order unless another is asked for', () => {
   assert.deepEqual(found(inventory, {}), ['user3-example-com', 'user2-example-com', 'user1-example-com']);
 });
 
+test('of certificates made in the same second the later one is the newer', () => {
+  const inventory = inventoryOf(sampleRecord(2), sampleRecord(3), sampleRecord(1));
+  assert.deepEqual(found(inventory, {}), ['user1-example-com', 'user3-example-com', 'user2-example-com']);
+});
+
 test('sorting by name ignores case, by status follows the alphabet', () => {
   const inventory = inventoryOf(
     sampleRecord(1, { common_name: 'bob' }),
@@ -183,9 +188,12 @@ test('pages in every order, with any filter, are what sorting everything gives, 
   const random = pseudoRandom(7);
   const inventory = new MemoryInventory();
   const model = new Map<string, CertificateRecord>();
+  /** In which order the certificates were made: it decides between those of the same second. */
+  const made = new Map<string, number>();
   const put = (record: CertificateRecord) => {
     inventory.put(record);
     model.set(record.identifier, record);
+    if (!made.has(record.identifier)) made.set(record.identifier, made.size);
   };
   const statusKey = (record: CertificateRecord) => statusOf(record, NOW);
   const keys = {
@@ -205,8 +213,12 @@ test('pages in every order, with any filter, are what sorting everything gives, 
         const expected = [...model.values()]
           .filter((r) => (status === undefined ? statusKey(r) !== 'deleted' : statusKey(r) === status))
           .filter((r) => usage === undefined || r.cert_usage === usage)
-          .map((r) => ({ key: keys[sort](r), id: r.identifier }))
-          .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.id < b.id ? -1 : 1))
+          .map((r) => ({ key: keys[sort](r), id: r.identifier, made: made.get(r.identifier) ?? 0 }))
+          .sort((a, b) => {
+            if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+            if (sort === 'created_at') return a.made - b.made;
+            return a.id < b.id ? -1 : 1;
+          })
           .map(({ id }) => id);
         if (order === 'desc') expected.reverse();
         assert.deepEqual(

@@ -4,7 +4,7 @@ import { statusOf } from '../../src/store/status.js';
 import { NOW, revoked, sampleRecord } from './records.js';
 
 const at = (text: string) => new Date(text);
-const short = sampleRecord(1, { expires_at: '2026-12-31T00:00:00Z' });
+const short = sampleRecord(1, { not_before: '2026-01-01T00:00:00Z', expires_at: '2026-12-31T00:00:00Z' });
 
 test('a certificate is active, then expiring from its threshold on, then expired', () => {
   assert.equal(statusOf(short, at('2026-11-30T23:59:59Z')), 'active');
@@ -20,6 +20,12 @@ test('the threshold is the certificate’s own', () => {
   const eager = { ...short, renewal: { ...short.renewal, renewal_threshold_days: 60 } };
   assert.equal(statusOf(eager, NOW), 'expiring');
   assert.equal(statusOf(short, NOW), 'active');
+});
+
+test('no certificate is expiring before two thirds of its lifetime are over (certmate#759)', () => {
+  const day = sampleRecord(1, { not_before: '2026-11-21T00:00:00Z', expires_at: '2026-11-22T00:00:00Z' });
+  assert.equal(statusOf(day, at('2026-11-21T15:59:59Z')), 'active');
+  assert.equal(statusOf(day, at('2026-11-21T16:00:00Z')), 'expiring');
 });
 
 test('deleted comes before held, held before revoked, revoked before expired', () => {
