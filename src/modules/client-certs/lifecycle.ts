@@ -1,13 +1,19 @@
 /** The life of client certificates, as routes and pages use it: each step is a file of its own. */
 import type { InventoryCounts, InventoryQuery } from '../../store/inventory.js';
-import type { Actor, Identifier, KeyType } from '../../types.js';
+import type { Actor, CertificateRecord, Identifier, KeyType } from '../../types.js';
+import { type Amendment, amend } from './amend.js';
+import { type BulkResult, type BulkSelection, bulkRenew, bulkRevoke, bulkTag, type Tagging } from './bulk.js';
+import { remove } from './delete.js';
 import { type Download, type DownloadKind, download } from './download.js';
 import { type IssuedCertificate, issue } from './issue.js';
+import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts } from './parts.js';
 import { planIssue } from './plan.js';
+import { keyObstacle, type RenewalRequest, renew } from './renew.js';
 import { readIssueRequest, requestFields } from './request-fields.js';
 import { type CertificateResource, resourceOf } from './resource.js';
-import { type RevocationRequest, revoke } from './revoke.js';
+import type { RevocationRequest } from './revocation.js';
+import { revoke, unhold } from './revoke.js';
 import type { IssueRequest } from './schema.js';
 
 export class CertificateLifecycle {
@@ -64,5 +70,57 @@ export class CertificateLifecycle {
   /** See revoke.ts. */
   revoke(identifier: Identifier, request: RevocationRequest, actor: Actor): Promise<CertificateResource> {
     return revoke(this.#parts, identifier, request, actor);
+  }
+
+  /** Revokes the certificate with this serial number, in any notation. See locate.ts and revoke.ts. */
+  async revokeSerial(text: string, request: RevocationRequest, actor: Actor): Promise<CertificateResource> {
+    const { identifier, serial } = locateSerial(this.#parts, text);
+    return revoke(this.#parts, identifier, request, actor, serial);
+  }
+
+  /** Revokes the certificate that somebody has in hand, in PEM. See locate.ts and revoke.ts. */
+  async revokeCertificate(pem: string, request: RevocationRequest, actor: Actor): Promise<CertificateResource> {
+    const { identifier, serial } = await locateCertificate(this.#parts, pem);
+    return revoke(this.#parts, identifier, request, actor, serial);
+  }
+
+  /** See revoke.ts. */
+  unhold(identifier: Identifier, actor: Actor): Promise<CertificateResource> {
+    return unhold(this.#parts, identifier, actor);
+  }
+
+  /** See renew.ts. */
+  renew(identifier: Identifier, request: RenewalRequest, actor: Actor): Promise<IssuedCertificate> {
+    return renew(this.#parts, identifier, request, actor);
+  }
+
+  /** Why nobody but its holder, or somebody for them, can renew it; null if that needs nobody. */
+  keyObstacle(record: CertificateRecord): string | null {
+    return keyObstacle(record, {});
+  }
+
+  /** See amend.ts. */
+  amend(identifier: Identifier, amendment: Amendment, actor: Actor): Promise<CertificateResource> {
+    return amend(this.#parts, identifier, amendment, actor);
+  }
+
+  /** See delete.ts. */
+  delete(identifier: Identifier, actor: Actor): Promise<CertificateResource> {
+    return remove(this.#parts, identifier, actor);
+  }
+
+  /** See bulk.ts. */
+  bulkRevoke(selection: BulkSelection, request: RevocationRequest, actor: Actor): Promise<BulkResult> {
+    return bulkRevoke(this.#parts, selection, request, actor);
+  }
+
+  /** See bulk.ts. */
+  bulkRenew(selection: BulkSelection, request: Omit<RenewalRequest, 'csr'>, actor: Actor): Promise<BulkResult> {
+    return bulkRenew(this.#parts, selection, request, actor);
+  }
+
+  /** See bulk.ts. */
+  bulkTag(selection: BulkSelection, tagging: Tagging, actor: Actor): Promise<BulkResult> {
+    return bulkTag(this.#parts, selection, tagging, actor);
   }
 }

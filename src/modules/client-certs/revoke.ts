@@ -1,59 +1,109 @@
-/** Revoking: when it answers, OCSP and a published CRL say so. */
-import { timestamp, wholeSeconds } from '../../clock.js';
-import { CertMateError } from '../../errors.js';
-import type { Actor, Identifier, RevocationReason } from '../../types.js';
+/** Revoking and releasing: when they answer, OCSP and a published CRL say so. */
+import type { Actor, AuditEvent, AuditOperation, CertificateRecord, Identifier, Serial } from '../../types.js';
 import { findRecord, type LifecycleParts } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
+import { changedSerials, type RevocationRequest, released, revokedSerial } from './revocation.js';
 
-export interface RevocationRequest {
-  reason: RevocationReason;
-  /** RFC 3339: when the key was or may have been compromised. */
-  invalidity_date?: string | undefined;
+/** A change of the revocation state that OCSP tells already and no CRL does yet, and the line that is to record it. */
+export interface StateChange {
+  record: CertificateRecord;
+  event: AuditEvent;
 }
 
 /**
- * Revokes a certificate. The first date and reason stay for ever; only a certificate on hold may be revoked for good:
- * its date stays, its reason changes (RFC 5280 §5.3.1).
+ * Revokes a certificate with every serial number of it that is valid still (see revocation.ts), or, where `serial` is
+ * one that a renewal replaced, that one alone.
  * @throws CertMateError NOT_FOUND; ALREADY_REVOKED
  */
 export async function revoke(
-  { store, crl, audit, clock }: LifecycleParts,
+  parts: LifecycleParts,
   identifier: Identifier,
-  { reason, invalidity_date }: RevocationRequest,
+  request: RevocationRequest,
+  actor: Actor,
+  serial?: Serial,
+): Promise<CertificateResource> {
+  const change = await markRevoked(parts, identifier, request, actor, serial);
+  await announce(parts, [change.event]);
+  return resourceOf(change.record, parts.clock.now());
+}
+
+/**
+ * Releases a certificate from hold, with those of its replaced ones that are on hold.
+ * @throws CertMateError NOT_FOUND; NOT_HELD
+ */
+export async function unhold(
+  parts: LifecycleParts,
+  identifier: Identifier,
   actor: Actor,
 ): Promise<CertificateResource> {
+  const change = await changeState(parts, identifier, 'unhold', released, actor);
+  await announce(parts, [change.event]);
+  return resourceOf(change.record, parts.clock.now());
+}
+
+/** Revokes, up to the point where OCSP says so; `announce` has to follow. */
+export function markRevoked(
+  parts: Pick<LifecycleParts, 'store' | 'clock'>,
+  identifier: Identifier,
+  request: RevocationRequest,
+  actor: Actor,
+  serial?: Serial,
+): Promise<StateChange> {
+  const change = (current: CertificateRecord) =>
+    revokedSerial(current, serial ?? current.serial_number, request, parts.clock.now());
+  return changeState(parts, identifier, 'revoke', change, actor);
+}
+
+/**
+ * Puts every change so far on a published CRL, and records it.
+ * @throws CertMateError STORAGE_FULL …: OCSP tells the change, yet no CRL with it could be written; that is recorded
+ */
+export async function announce(
+  { crl, audit }: Pick<LifecycleParts, 'crl' | 'audit'>,
+  events: readonly AuditEvent[],
+): Promise<void> {
+  try {
+    await crl.publish();
+  } catch (error) {
+    const failure = { status: 'failure' as const, error: 'in force and told by OCSP, but no CRL could be published' };
+    await Promise.allSettled(events.map((event) => audit.record({ ...event, ...failure })));
+    throw error;
+  }
+  await Promise.all(events.map((event) => audit.record(event)));
+}
+
+async function changeState(
+  { store }: Pick<LifecycleParts, 'store'>,
+  identifier: Identifier,
+  operation: AuditOperation,
+  change: (current: CertificateRecord) => CertificateRecord,
+  actor: Actor,
+): Promise<StateChange> {
   findRecord(store, identifier);
+  let serials: Serial[] = [];
   const record = await store.update(identifier, (current) => {
-    const { revocation } = current;
-    const onHold = revocation.reason_revoked === 'certificateHold' && reason !== 'certificateHold';
-    if (revocation.revoked && !onHold) {
-      throw new CertMateError(
-        'ALREADY_REVOKED',
-        `This certificate was revoked at ${revocation.revoked_at} (${revocation.reason_revoked}); that stays as it is.`,
-      );
-    }
-    return {
-      ...current,
-      revocation: {
-        revoked: true,
-        revoked_at: revocation.revoked_at ?? timestamp(clock.now()),
-        reason_revoked: reason,
-        invalidity_date: invalidity_date === undefined ? null : timestamp(wholeSeconds(new Date(invalidity_date))),
-      },
-    };
+    const next = change(current);
+    serials = changedSerials(current, next);
+    return next;
   });
-  await crl.publish();
-  await audit.record({
-    operation: 'revoke',
+  const { revocation, history } = record;
+  const replaced = history.find(({ serial_number }) => serial_number === serials[0]);
+  const event: AuditEvent = {
+    operation,
     resource_type: 'certificate',
     resource_id: identifier,
     status: 'success',
     actor,
     details: {
-      serial_number: record.serial_number,
-      reason: record.revocation.reason_revoked,
-      revoked_at: record.revocation.revoked_at,
+      serial_number: serials[0] ?? record.serial_number,
+      ...(serials.length > 1 ? { replaced_serial_numbers: serials.slice(1) } : {}),
+      ...(operation === 'revoke'
+        ? {
+            reason: (replaced ?? revocation).reason_revoked,
+            revoked_at: (replaced ?? revocation).revoked_at,
+          }
+        : {}),
     },
-  });
-  return resourceOf(record, clock.now());
+  };
+  return { record, event };
 }

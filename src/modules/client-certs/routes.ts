@@ -52,7 +52,7 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/client-certs/stats',
     { schema: { summary: 'Counts over all certificates', tags, response: { 200: statistics } } },
-    async () => ({ ...certificates.counts(), ca_status: 'active', renewal_enabled: false }),
+    async () => ({ ...certificates.counts(), ca_status: 'active', renewal_enabled: true }),
   );
 
   app.get(

@@ -46,13 +46,13 @@ export const identifier = z
     /^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$/,
     'must be 1 to 128 of letters, digits and . _ -, and begin with a letter or digit',
   );
-const tag = z
+export const tag = z
   .string()
   .trim()
   .min(1, 'must not be empty')
   .max(64, 'must have at most 64 characters')
   .regex(/^[^\p{Cc},]*$/u, 'must not contain commas or control characters');
-const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-21T20:38:00Z' });
+export const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-21T20:38:00Z' });
 const timestamp = z.string().meta({ format: 'date-time', example: '2026-11-21T20:38:00Z' });
 const serialNumber = z
   .string()

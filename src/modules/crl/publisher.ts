@@ -5,6 +5,7 @@ import { encodeCrlEntry, readCrl } from '../../pki/crl.js';
 import { decodePem, encodePem } from '../../pki/pem.js';
 import type { Folder } from '../../store/folder.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
+import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
 
 /** What signs the CRL: the CA. */
 export interface CertListIssuer {
@@ -16,15 +17,6 @@ export interface CertListIssuer {
     number: bigint;
     entries: readonly Buffer[];
   }): Promise<Buffer[]>;
-}
-
-/** One serial number that must be on the CRL. */
-export interface RevokedSerial {
-  serial: Serial;
-  expires_at: Timestamp;
-  revoked_at: Timestamp;
-  reason: RevocationReason;
-  invalidity_date: Timestamp | null;
 }
 
 export interface PublisherParts {
@@ -94,13 +86,15 @@ export class CrlPublisher {
     yield* this.#entries.keys();
   }
 
-  /** Takes note of a changed record; the change is on the next CRL. Called whenever the store has changed one. */
+  /**
+   * Takes note of a changed record; the change is on the next CRL. Called whenever the store has changed one. Only serial
+   * numbers whose state has changed are looked at: one that has left the CRL since it expired must not come back.
+   */
   note(record: CertificateRecord, previous: CertificateRecord | null): void {
-    if (record.revocation === previous?.revocation && record.history === previous.history) return;
-    const { revoked, revoked_at, reason_revoked, invalidity_date } = record.revocation;
-    this.#set(record.serial_number, record.expires_at, revoked ? revoked_at : null, reason_revoked, invalidity_date);
-    for (const replaced of record.history) {
-      this.#set(replaced.serial_number, replaced.expires_at, replaced.revoked_at, replaced.reason_revoked, null);
+    const known = new Map(previous === null ? [] : statesOf(previous).map((state) => [state.serial, state]));
+    for (const state of statesOf(record)) {
+      if (isSameState(known.get(state.serial), state)) continue;
+      this.#set(state.serial, state.expires_at, state.revoked_at, state.reason, state.invalidity_date);
     }
   }
 

@@ -1,0 +1,92 @@
+/** HTTP for what changes a certificate that is there: amend, renew, release, delete, revoke by what is in hand. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { actorOf } from '../../http/request.js';
+import { amendRequest, renewRequest, revokeFoundRequest } from './change-schema.js';
+import { certificateResource, identifierParams, issuedCertificate } from './schema.js';
+
+const tags = ['Client certificates'];
+
+export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
+  const { certificates } = app;
+
+  app.patch(
+    '/client-certs/:id',
+    {
+      schema: {
+        summary: 'Change notes, tags and renewal settings',
+        tags,
+        params: identifierParams,
+        body: amendRequest,
+        response: { 200: certificateResource },
+      },
+    },
+    async (request) => certificates.amend(request.params.id, request.body, actorOf(request)),
+  );
+
+  app.delete(
+    '/client-certs/:id',
+    {
+      schema: {
+        summary: 'Delete a certificate: revoke it if it is valid still, destroy its keys, hide it',
+        description: 'Its serial numbers stay for OCSP and CRL, and its identifier stays taken.',
+        tags,
+        params: identifierParams,
+        response: { 200: certificateResource },
+      },
+    },
+    async (request) => certificates.delete(request.params.id, actorOf(request)),
+  );
+
+  app.post(
+    '/client-certs/:id/renew',
+    {
+      schema: {
+        summary: 'Renew a certificate: new serial number, everything about its holder as it was',
+        description:
+          'With a new key unless reuse_key or csr is given. The certificate that is replaced goes to the history and is ' +
+          'valid until it expires, unless revoke_previous.',
+        tags,
+        params: identifierParams,
+        body: renewRequest.nullish(),
+        response: { 201: issuedCertificate },
+      },
+    },
+    async (request, reply) => {
+      const renewed = await certificates.renew(request.params.id, request.body ?? {}, actorOf(request));
+      return reply.code(201).header('Location', `/api/client-certs/${renewed.identifier}`).send(renewed);
+    },
+  );
+
+  app.post(
+    '/client-certs/:id/unhold',
+    {
+      schema: {
+        summary: 'Release a certificate from hold; when it answers, CRL and OCSP say so',
+        tags,
+        params: identifierParams,
+        response: { 200: certificateResource },
+      },
+    },
+    async (request) => certificates.unhold(request.params.id, actorOf(request)),
+  );
+
+  app.post(
+    '/client-certs/revoke',
+    {
+      schema: {
+        summary: 'Revoke a certificate by its serial number, or by the certificate itself',
+        description: 'One that a renewal replaced is revoked alone; the present one with all that it replaced.',
+        tags,
+        body: revokeFoundRequest,
+        response: { 200: certificateResource },
+      },
+      config: { errors: [404] },
+    },
+    async (request) => {
+      const { serial_number, certificate = '', ...revocation } = request.body;
+      return serial_number === undefined
+        ? certificates.revokeCertificate(certificate, revocation, actorOf(request))
+        : certificates.revokeSerial(serial_number, revocation, actorOf(request));
+    },
+  );
+};

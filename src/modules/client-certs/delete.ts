@@ -1,0 +1,55 @@
+/** Deleting: the certificate stops working and goes out of sight; that it was issued is never forgotten. */
+import { timestamp } from '../../clock.js';
+import type { Actor, AuditEvent, CertificateRecord, Identifier, Serial } from '../../types.js';
+import { findRecord, type LifecycleParts } from './parts.js';
+import { type CertificateResource, resourceOf } from './resource.js';
+import { assertPresent, changedSerials, isHeld, isValid, revoked, withRevokedHistory } from './revocation.js';
+import { announce } from './revoke.js';
+
+const REASON = 'cessationOfOperation';
+
+/**
+ * Deletes a certificate: revokes it and its replaced ones as far as they are valid still (cessationOfOperation), destroys
+ * its private keys, hides it. Its serial numbers stay for OCSP and CRL, its identifier stays taken.
+ * @throws CertMateError NOT_FOUND
+ */
+export async function remove(
+  parts: LifecycleParts,
+  identifier: Identifier,
+  actor: Actor,
+): Promise<CertificateResource> {
+  const { store, audit, clock } = parts;
+  findRecord(store, identifier);
+  let serials: Serial[] = [];
+  const record = await store.update(identifier, (current) => {
+    const next = deleted(current, clock.now());
+    serials = changedSerials(current, next);
+    return next;
+  });
+  // From here on no download finds it and no renewal brings a new key. What OCSP tells already goes on the CRL whether
+  // or not the keys can be destroyed.
+  const [destroyed] = await Promise.allSettled([store.destroyKey(identifier)]);
+  const event: AuditEvent = {
+    operation: 'delete',
+    resource_type: 'certificate',
+    resource_id: identifier,
+    status: destroyed.status === 'fulfilled' ? 'success' : 'failure',
+    actor,
+    details: { revoked_serial_numbers: serials },
+    ...(destroyed.status === 'fulfilled' ? {} : { error: 'deleted, but a private key could not be destroyed' }),
+  };
+  await (serials.length > 0 ? announce(parts, [event]) : audit.record(event));
+  if (destroyed.status === 'rejected') throw destroyed.reason;
+  return resourceOf(store.inventory.get(identifier) ?? record, clock.now());
+}
+
+function deleted(current: CertificateRecord, now: Date): CertificateRecord {
+  assertPresent(current);
+  const { revocation } = current;
+  const standing = !revocation.revoked || isHeld(revocation);
+  const ended =
+    standing && isValid(current, now)
+      ? revoked(current, { reason: REASON }, now)
+      : { ...current, history: withRevokedHistory(current.history, REASON, now) };
+  return { ...ended, deleted_at: timestamp(now) };
+}

@@ -1,0 +1,39 @@
+/** The revocation state of the serial numbers that one record stands for. */
+import type { CertificateRecord, RevocationReason, Serial, Timestamp } from '../../types.js';
+
+/** One serial number that must be on the CRL. */
+export interface RevokedSerial {
+  serial: Serial;
+  expires_at: Timestamp;
+  revoked_at: Timestamp;
+  reason: RevocationReason;
+  invalidity_date: Timestamp | null;
+}
+
+/** As RevokedSerial, of one that may be good too. */
+interface SerialState extends Omit<RevokedSerial, 'revoked_at' | 'reason'> {
+  revoked_at: Timestamp | null;
+  reason: RevocationReason | null;
+}
+
+/** The state of each serial number of a record: the present one and those that renewals replaced. */
+export function statesOf({ serial_number, expires_at, revocation, history }: CertificateRecord): SerialState[] {
+  const { revoked, revoked_at, reason_revoked, invalidity_date } = revocation;
+  const present = { serial: serial_number, expires_at, revoked_at: revoked ? revoked_at : null };
+  return [
+    { ...present, reason: reason_revoked, invalidity_date },
+    ...history.map((replaced) => ({
+      serial: replaced.serial_number,
+      expires_at: replaced.expires_at,
+      revoked_at: replaced.revoked_at,
+      reason: replaced.reason_revoked,
+      invalidity_date: null,
+    })),
+  ];
+}
+
+export function isSameState(a: SerialState | undefined, b: SerialState): boolean {
+  return (
+    a !== undefined && a.revoked_at === b.revoked_at && a.reason === b.reason && a.invalidity_date === b.invalidity_date
+  );
+}

@@ -1,0 +1,30 @@
+/** Renews certificates by the schedule and offers the sweep as `app.renewals`. */
+import plugin from 'fastify-plugin';
+import { Folder } from '../../store/folder.js';
+import { RenewalSweep } from './sweep.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    renewals: RenewalSweep;
+  }
+}
+
+export const RENEWAL_TASK = 'renewal';
+
+export const renewalPlugin = plugin(
+  async (app) => {
+    const { audit, certificates, clock, config, log, scheduler, store } = app;
+    const sweep = await RenewalSweep.open({
+      inventory: store.inventory,
+      certificates,
+      audit,
+      clock,
+      log,
+      files: new Folder(config.dataDir),
+    });
+    app.decorate('renewals', sweep);
+    app.addHook('onClose', () => sweep.close());
+    scheduler.add(RENEWAL_TASK, config.renewalCron, () => sweep.runScheduled());
+  },
+  { name: 'renewal', fastify: '5.x', dependencies: ['foundation', 'audit', 'client-certs'] },
+);
