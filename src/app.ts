@@ -18,6 +18,8 @@ import { auth } from './modules/auth/plugin.js';
 import { keyRoutes } from './modules/auth/routes.js';
 import { caPlugin } from './modules/ca/plugin.js';
 import { caRoutes } from './modules/ca/routes.js';
+import { bulkRoutes } from './modules/client-certs/bulk-routes.js';
+import { certificateChangeRoutes } from './modules/client-certs/change-routes.js';
 import { clientCertsPlugin } from './modules/client-certs/plugin.js';
 import { certificateRoutes } from './modules/client-certs/routes.js';
 import { crlPlugin } from './modules/crl/plugin.js';
@@ -26,7 +28,11 @@ import { dashboardPlugin } from './modules/dashboard/plugin.js';
 import { foundation } from './modules/foundation/plugin.js';
 import { ocspPlugin } from './modules/ocsp/plugin.js';
 import { answerMalformed, isOcspPath, ocspRoutes } from './modules/ocsp/routes.js';
+import { profilesPlugin } from './modules/profiles/plugin.js';
+import { profileRoutes } from './modules/profiles/routes.js';
 import { rateLimit } from './modules/rate-limit/plugin.js';
+import { renewalPlugin } from './modules/renewal/plugin.js';
+import { renewalRoutes } from './modules/renewal/routes.js';
 import type { Clock } from './types.js';
 
 export interface AppOptions {
@@ -67,13 +73,18 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(caPlugin);
   await app.register(crlPlugin);
   await app.register(ocspPlugin);
+  await app.register(profilesPlugin);
   await app.register(clientCertsPlugin);
+  await app.register(renewalPlugin);
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
   await app.register(auth, { dataDir, clock, apiToken });
   await app.register(rateLimit, { enabled: config.rateLimits });
 
   await app.register(publicScope(caRoutes, crlRoutes, ocspRoutes), { prefix: '/api' });
-  await app.register(apiScope(certificateRoutes, keyRoutes, auditRoutes), { prefix: '/api' });
+  await app.register(
+    apiScope(certificateRoutes, profileRoutes, certificateChangeRoutes, bulkRoutes, renewalRoutes, keyRoutes, auditRoutes),
+    { prefix: '/api' },
+  );
   await app.register(assets);
   await app.register(pages, {
     publicUrl,

@@ -40,6 +40,21 @@ const EXTENDED_KEY_USAGES: ReadonlyMap<string, string> = new Map([
   ['smartcardLogon', OID.smartcardLogon],
 ]);
 const EXTENDED_KEY_USAGE_NAMES = new Map([...EXTENDED_KEY_USAGES].map(([name, oid]) => [oid, name]));
+/** A leaf with one of these could answer for its CA, or for anything at all. */
+const NEVER_IN_LEAVES = ['OCSPSigning', 'anyExtendedKeyUsage'];
+
+/** The name of an extended key usage where it has one, else what was given: its dotted object identifier. */
+export function extendedKeyUsageName(usage: string): string {
+  return EXTENDED_KEY_USAGE_NAMES.get(usage) ?? usage;
+}
+
+/** Whether this is the name or the dotted object identifier of an extended key usage that a leaf may have. */
+export function isLeafExtendedKeyUsage(usage: string): boolean {
+  const name = extendedKeyUsageName(usage);
+  if (NEVER_IN_LEAVES.includes(name)) return false;
+  if (EXTENDED_KEY_USAGES.has(name)) return true;
+  return /^[0-2](\.(0|[1-9]\d*)){1,30}$/.test(name) && !/^[01]\.([4-9]\d|\d{3,})/.test(name);
+}
 
 /** RFC 5280 §5.3.1; 7 was never given out. */
 const REASON_CODES: Readonly<Record<RevocationReason, number>> = {

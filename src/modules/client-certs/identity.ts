@@ -21,8 +21,24 @@ export interface Identity {
   names: GeneralName[];
 }
 
+/** The part of a request that says whom the certificate is for. */
+export type IdentityRequest = Pick<
+  IssueRequest,
+  | 'common_name'
+  | 'email'
+  | 'organization'
+  | 'organizational_unit'
+  | 'country'
+  | 'state'
+  | 'locality'
+  | 'subject_alt_names'
+>;
+
+/** The part of a CSR that does. */
+export type RequestedIdentity = Pick<CertificationRequest, 'subject' | 'subjectAltNames'>;
+
 /** Record field → attribute type, in the order in which they are encoded (most general first). */
-const ATTRIBUTES = [
+export const ATTRIBUTES = [
   ['country', 'C'],
   ['state', 'ST'],
   ['locality', 'L'],
@@ -46,7 +62,7 @@ const LONGEST: Record<keyof Subject, number> = {
  * record are both made from the result, so they cannot name different people.
  * @throws CertMateError VALIDATION_FAILED a name is missing, malformed or too long
  */
-export function identityOf(request: IssueRequest, csr: CertificationRequest | null): Identity {
+export function identityOf(request: IdentityRequest, csr: RequestedIdentity | null): Identity {
   const from = (type: string): string | undefined => csr?.subject.find((attribute) => attribute.type === type)?.value;
   const subject: Subject = {
     common_name: request.common_name ?? from('CN') ?? '',
@@ -80,8 +96,8 @@ export function encodeSubject(subject: Subject): Buffer {
 }
 
 function emailOf(
-  request: IssueRequest,
-  csr: CertificationRequest | null,
+  request: IdentityRequest,
+  csr: RequestedIdentity | null,
   from: (type: string) => string | undefined,
 ): string | null {
   if (request.email !== undefined && request.email !== '') {

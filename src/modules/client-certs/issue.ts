@@ -24,11 +24,11 @@ export type IssuedCertificate = CertificateResource & {
  */
 export async function issue(parts: LifecycleParts, request: IssueRequest, actor: Actor): Promise<IssuedCertificate> {
   const { store, authority, audit, clock, keys } = parts;
-  const { csr, identity, keyType, keyUsages, extendedKeyUsages, identifier } = planIssue(parts, request);
+  const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = planIssue(parts, request);
   const subject = encodeSubject(identity.subject);
   const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
   const now = clock.now();
-  const lifetime = lifetimeOf(request, now, authority.certificate);
+  const lifetime = lifetimeOf(validity, now, authority.certificate);
   const { subjectPublicKeyInfo } = key;
   const certification = {
     subject,

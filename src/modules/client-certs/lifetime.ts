@@ -14,15 +14,17 @@ export interface Lifetime {
   days: number;
 }
 
+/** How long, as callers give it; 365 days if they say nothing. */
+export interface Validity {
+  days_valid?: number | undefined;
+  hours_valid?: number | undefined;
+}
+
 /**
  * The validity asked for, from 60 s before `now`, whole seconds (RFC 5280 §4.1.2.5).
  * @throws CertMateError VALIDITY_EXCEEDS_CA it would outlive the CA: refused, not silently cut
  */
-export function lifetimeOf(
-  asked: { days_valid?: number | undefined; hours_valid?: number | undefined },
-  now: Date,
-  issuer: { notBefore: Date; notAfter: Date },
-): Lifetime {
+export function lifetimeOf(asked: Validity, now: Date, issuer: { notBefore: Date; notAfter: Date }): Lifetime {
   if (asked.days_valid !== undefined && asked.hours_valid !== undefined) {
     const message = 'give either days_valid or hours_valid, not both';
     throw new CertMateError('VALIDATION_FAILED', message, { details: [{ path: 'hours_valid', message }] });

@@ -1,9 +1,13 @@
 /** What the life of a certificate is made of: the services that its steps work with. */
 import type { KeyObject } from 'node:crypto';
 import { CertMateError } from '../../errors.js';
-import type { Extension } from '../../pki/extensions.js';
+import type { Extension, KeyUsage } from '../../pki/extensions.js';
+import type { GeneralName } from '../../pki/general-names.js';
+import type { PublicKeyFacts } from '../../pki/keys.js';
 import type { Store } from '../../store/store.js';
-import type { AuditSink, CertificateRecord, Clock, Identifier, KeyType, Serial } from '../../types.js';
+import type { AuditSink, CertificateRecord, CertificateType, Clock, Identifier, KeyType, Serial } from '../../types.js';
+import type { Subject } from './identity.js';
+import type { Validity } from './lifetime.js';
 import type { RelyingPartyUrls } from './profile.js';
 
 /** What signs: the CA. */
@@ -22,6 +26,28 @@ export interface Issuer {
   }): Promise<Buffer>;
 }
 
+/** The issuing rules that a usage picks: they complete what a request leaves open, and refuse what they forbid. */
+export interface IssuingProfile {
+  readonly name: string;
+  keyType(usual: KeyType): KeyType;
+  completeSubject(subject: Subject): Subject;
+  keyUsages(usual: readonly KeyUsage[], fits: (usage: KeyUsage) => boolean): KeyUsage[];
+  /** Undefined: those of the certificate's type. */
+  readonly extendedKeyUsages: string[] | undefined;
+  readonly validity: Validity;
+  /** @throws CertMateError PROFILE_VIOLATION */
+  assertAllows(proposed: {
+    certificate_type: CertificateType;
+    subject: Subject;
+    names: readonly GeneralName[];
+    key: { algorithm: PublicKeyFacts['algorithm']; size: number };
+    from_csr: boolean;
+    key_usages: readonly KeyUsage[];
+    extended_key_usages: readonly string[];
+    validity: Validity;
+  }): void;
+}
+
 /** All that the lifecycle works with. */
 export interface LifecycleParts {
   store: Store;
@@ -34,6 +60,8 @@ export interface LifecycleParts {
   clock: Clock;
   urls: RelyingPartyUrls;
   defaultKeyType: KeyType;
+  /** Every usage has one. */
+  profiles: { forUsage(usage: string): IssuingProfile };
 }
 
 /** The record of a certificate that has not been deleted. @throws CertMateError NOT_FOUND */

@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { CertMateError } from '../../errors.js';
 import type { KeyUsage } from '../../pki/extensions.js';
-import { publicKeyFacts } from '../../pki/keys.js';
+import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { type CertificationRequest, readRequest } from '../../pki/request.js';
 import type { Identifier, KeyType } from '../../types.js';
 import { defaultIdentifier } from './identifier.js';
-import { type Identity, identityOf } from './identity.js';
-import { lifetimeOf } from './lifetime.js';
-import type { LifecycleParts } from './parts.js';
-import { assertNamesFit, extendedKeyUsagesFor, keyUsagesFor } from './profile.js';
+import { type Identity, identityOf, type RequestedIdentity } from './identity.js';
+import { lifetimeOf, type Validity } from './lifetime.js';
+import type { IssuingProfile, LifecycleParts } from './parts.js';
+import { assertKeyUsagesFit, assertNamesFit, extendedKeyUsagesFor, fitsKey, usualKeyUsages } from './profile.js';
 import type { IssueRequest } from './schema.js';
 
 export interface IssuePlan {
@@ -20,31 +20,66 @@ export interface IssuePlan {
   keyType: KeyType;
   keyUsages: readonly KeyUsage[];
   extendedKeyUsages: readonly string[];
+  validity: Validity;
   /** Free when this was made; not reserved. */
   identifier: Identifier;
 }
 
-const ALGORITHM_OF: Record<KeyType, 'RSA' | 'EC' | 'Ed25519'> = {
-  'rsa-2048': 'RSA',
-  'rsa-3072': 'RSA',
-  'rsa-4096': 'RSA',
-  'ec-p256': 'EC',
-  'ec-p384': 'EC',
-  ed25519: 'Ed25519',
+const KEY_OF: Record<KeyType, PublicKeyKind> = {
+  'rsa-2048': { algorithm: 'RSA', size: 2048 },
+  'rsa-3072': { algorithm: 'RSA', size: 3072 },
+  'rsa-4096': { algorithm: 'RSA', size: 4096 },
+  'ec-p256': { algorithm: 'EC', size: 256 },
+  'ec-p384': { algorithm: 'EC', size: 384 },
+  ed25519: { algorithm: 'Ed25519', size: 256 },
 };
+
+type PublicKeyKind = Pick<PublicKeyFacts, 'algorithm' | 'size'>;
 
 /** @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN */
 export function planIssue(parts: LifecycleParts, request: IssueRequest): IssuePlan {
   const csr = csrOf(request);
-  const identity = identityOf(request, csr);
-  assertNamesFit(request.certificate_type, identity.names);
-  const extendedKeyUsages = extendedKeyUsagesFor(request.certificate_type, request.extended_key_usage);
-  const keyType = request.key_type ?? parts.defaultKeyType;
-  const algorithm = csr ? publicKeyFacts(csr.subjectPublicKeyInfo).algorithm : ALGORITHM_OF[keyType];
-  const keyUsages = keyUsagesFor(algorithm, request.key_usage);
+  const profile = parts.profiles.forUsage(request.cert_usage);
+  const keyType = request.key_type ?? profile.keyType(parts.defaultKeyType);
+  const key = csr ? publicKeyFacts(csr.subjectPublicKeyInfo) : KEY_OF[keyType];
+  const contents = planContents(parts, profile, request, csr, key);
+  return { csr, keyType, ...contents, identifier: freeIdentifier(parts, request, contents.identity) };
+}
+
+/**
+ * What the certificate will say: the request, completed from the CSR and by the profile, and then held against it.
+ * @throws CertMateError what the request, the CSR or the profile forbids
+ */
+export function planContents(
+  { clock, authority }: Pick<LifecycleParts, 'clock' | 'authority'>,
+  profile: IssuingProfile,
+  request: IssueRequest,
+  csr: RequestedIdentity | null,
+  key: PublicKeyKind,
+): Pick<IssuePlan, 'identity' | 'keyUsages' | 'extendedKeyUsages' | 'validity'> {
+  const { certificate_type, key_usage, extended_key_usage, days_valid, hours_valid } = request;
+  const asked = identityOf(request, csr);
+  const identity = { ...asked, subject: profile.completeSubject(asked.subject) };
+  assertNamesFit(certificate_type, identity.names);
+  const extendedKeyUsages = extendedKeyUsagesFor(certificate_type, extended_key_usage ?? profile.extendedKeyUsages);
+  const usual = usualKeyUsages(key.algorithm);
+  const keyUsages = [...new Set(key_usage ?? profile.keyUsages(usual, (usage) => fitsKey(key.algorithm, usage)))];
+  assertKeyUsagesFit(key.algorithm, keyUsages);
+  const validity =
+    days_valid === undefined && hours_valid === undefined ? profile.validity : { days_valid, hours_valid };
+  profile.assertAllows({
+    certificate_type,
+    subject: identity.subject,
+    names: identity.names,
+    key,
+    from_csr: csr !== null,
+    key_usages: keyUsages,
+    extended_key_usages: extendedKeyUsages,
+    validity,
+  });
   // The lifetime starts when the key is there, which may take seconds; that it fits is known before.
-  lifetimeOf(request, parts.clock.now(), parts.authority.certificate);
-  return { csr, identity, keyType, keyUsages, extendedKeyUsages, identifier: freeIdentifier(parts, request, identity) };
+  lifetimeOf(validity, clock.now(), authority.certificate);
+  return { identity, keyUsages, extendedKeyUsages, validity };
 }
 
 function csrOf({ csr, generate_key }: IssueRequest): CertificationRequest | null {

@@ -13,7 +13,7 @@ declare module 'fastify' {
 
 export const clientCertsPlugin = plugin(
   async (app) => {
-    const { audit, authority, clock, config, crl, keys, store } = app;
+    const { audit, authority, clock, config, crl, keys, profiles, store } = app;
     app.decorate(
       'certificates',
       new CertificateLifecycle({
@@ -25,11 +25,12 @@ export const clientCertsPlugin = plugin(
         clock,
         urls: relyingPartyUrls(config.publicUrl),
         defaultKeyType: config.defaultKeyType,
+        profiles,
       }),
     );
     const bundles = new CertificateBundles({ store, authority, audit, clock });
     app.decorate('bundles', bundles);
     app.addHook('onClose', () => bundles.close());
   },
-  { name: 'client-certs', fastify: '5.x', dependencies: ['foundation', 'audit', 'ca', 'crl'] },
+  { name: 'client-certs', fastify: '5.x', dependencies: ['foundation', 'audit', 'ca', 'crl', 'profiles'] },
 );

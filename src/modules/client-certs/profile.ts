@@ -7,6 +7,8 @@ import {
   crlDistributionPoints,
   type Extension,
   extendedKeyUsage,
+  extendedKeyUsageName,
+  isLeafExtendedKeyUsage,
   type KeyUsage,
   keyUsage,
   subjectAltName,
@@ -15,7 +17,6 @@ import {
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
 import { keyIdentifier } from '../../pki/keys.js';
-import { OID } from '../../pki/oids.js';
 import type { CertificateType } from '../../types.js';
 
 /** Where relying parties find the CRL, the OCSP responder and the CA certificate. */
@@ -34,53 +35,37 @@ export function relyingPartyUrls(publicUrl: string): RelyingPartyUrls {
   };
 }
 
-/** The key usages of a leaf: keyEncipherment is for RSA only (RFC 5480 §3, RFC 8410 §5). */
-export function keyUsagesFor(
-  algorithm: PublicKeyFacts['algorithm'],
-  asked: readonly KeyUsage[] | undefined,
-): KeyUsage[] {
-  if (asked === undefined) return algorithm === 'RSA' ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'];
-  const unfit = asked.filter(
-    (usage) =>
-      (algorithm !== 'RSA' && (usage === 'keyEncipherment' || usage === 'dataEncipherment')) ||
-      (algorithm !== 'EC' && usage === 'keyAgreement'),
-  );
-  if (unfit.length > 0) {
-    throw new CertMateError('PROFILE_VIOLATION', `An ${algorithm} key cannot be used for ${unfit.join(', ')}.`, {
-      details: [{ path: 'key_usage', message: `${unfit.join(', ')} does not fit an ${algorithm} key` }],
-    });
-  }
-  return [...new Set(asked)];
+/** What keys are usually for: keyEncipherment with RSA only (RFC 5480 §3, RFC 8410 §5). */
+export function usualKeyUsages(algorithm: PublicKeyFacts['algorithm']): KeyUsage[] {
+  return algorithm === 'RSA' ? ['digitalSignature', 'keyEncipherment'] : ['digitalSignature'];
 }
 
-const EXTENDED_KEY_USAGES: Record<string, string> = {
-  clientAuth: OID.clientAuth,
-  serverAuth: OID.serverAuth,
-  emailProtection: OID.emailProtection,
-  codeSigning: OID.codeSigning,
-  timeStamping: OID.timeStamping,
-  smartcardLogon: OID.smartcardLogon,
-};
-const NAME_OF_USAGE = new Map(Object.entries(EXTENDED_KEY_USAGES).map(([name, oid]) => [oid, name]));
-/** A leaf with one of these could answer for the CA, or for anything at all. */
-const NEVER: readonly string[] = [OID.ocspSigning, OID.anyExtendedKeyUsage];
+/** Whether a key of this kind can be used so. */
+export function fitsKey(algorithm: PublicKeyFacts['algorithm'], usage: KeyUsage): boolean {
+  if (usage === 'keyEncipherment' || usage === 'dataEncipherment') return algorithm === 'RSA';
+  return usage !== 'keyAgreement' || algorithm === 'EC';
+}
+
+/** @throws CertMateError PROFILE_VIOLATION a usage does not fit the key */
+export function assertKeyUsagesFit(algorithm: PublicKeyFacts['algorithm'], usages: readonly KeyUsage[]): void {
+  const unfit = usages.filter((usage) => !fitsKey(algorithm, usage));
+  if (unfit.length === 0) return;
+  throw new CertMateError('PROFILE_VIOLATION', `An ${algorithm} key cannot be used for ${unfit.join(', ')}.`, {
+    details: [{ path: 'key_usage', message: `${unfit.join(', ')} does not fit an ${algorithm} key` }],
+  });
+}
 
 /** The extended key usages of a leaf, by name where they have one, each once, in the order asked for. */
 export function extendedKeyUsagesFor(type: CertificateType, asked: readonly string[] | undefined): string[] {
   if (asked === undefined) return type === 'server' ? ['serverAuth'] : ['clientAuth'];
-  const usages = asked.map((usage) => {
-    const oid = EXTENDED_KEY_USAGES[usage] ?? usage;
-    const dotted = /^[0-2](\.(0|[1-9]\d*)){1,30}$/.test(oid) && !/^[01]\.([4-9]\d|\d{3,})/.test(oid);
-    if (dotted && !NEVER.includes(oid)) return NAME_OF_USAGE.get(oid) ?? oid;
-    const message =
-      NEVER.includes(oid) || /^(OCSPSigning|anyExtendedKeyUsage)$/i.test(usage)
-        ? `${usage} is never given to a leaf certificate`
-        : `"${usage}" is neither one of ${Object.keys(EXTENDED_KEY_USAGES).join(', ')} nor a dotted OID`;
+  for (const usage of asked) {
+    if (isLeafExtendedKeyUsage(usage)) continue;
+    const message = `"${usage}" is neither a name such as clientAuth, serverAuth, emailProtection nor a dotted OID that a leaf certificate may have`;
     throw new CertMateError('VALIDATION_FAILED', `extended_key_usage: ${message}.`, {
       details: [{ path: 'extended_key_usage', message }],
     });
-  });
-  return [...new Set(usages)];
+  }
+  return [...new Set(asked.map(extendedKeyUsageName))];
 }
 
 /** A server certificate is checked by name: without one no client would accept it (RFC 9525 §2). */
@@ -103,7 +88,7 @@ export function leafExtensions(leaf: {
   return [
     basicConstraints({ ca: false }),
     keyUsage(leaf.keyUsages),
-    extendedKeyUsage(leaf.extendedKeyUsages.map((usage) => EXTENDED_KEY_USAGES[usage] ?? usage)),
+    extendedKeyUsage(leaf.extendedKeyUsages),
     subjectKeyIdentifier(keyIdentifier(leaf.subjectPublicKeyInfo)),
     authorityKeyIdentifier(leaf.authorityKeyIdentifier),
     ...(leaf.names.length > 0 ? [subjectAltName(leaf.names, false)] : []),

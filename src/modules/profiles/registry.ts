@@ -1,0 +1,114 @@
+/** All profiles: those built in, and the operator's own as files. */
+import { CertMateError, StartupError } from '../../errors.js';
+import type { Folder } from '../../store/folder.js';
+import { KeyedLock } from '../../store/keyed-lock.js';
+import { BUILT_IN, FALLBACK } from './built-in.js';
+import { Profile } from './profile.js';
+import { type ProfileRules, profileParams, profileRules } from './schema.js';
+
+type ProfileFiles = Pick<Folder, 'list' | 'read' | 'write' | 'remove'>;
+
+const SUFFIX = '.json';
+
+export class Profiles {
+  readonly #files: ProfileFiles;
+  readonly #builtIn = new Map<string, Profile>();
+  readonly #own = new Map<string, Profile>();
+  readonly #lock = new KeyedLock();
+
+  private constructor(files: ProfileFiles) {
+    this.#files = files;
+    for (const [name, rules] of Object.entries(BUILT_IN)) {
+      this.#builtIn.set(name, new Profile(name, 'built-in', profileRules.parse(rules)));
+    }
+  }
+
+  /**
+   * Reads the operator's own profiles.
+   * @throws StartupError one is damaged: without its rules, certificates that it forbids would be issued
+   */
+  static async open(files: ProfileFiles): Promise<Profiles> {
+    const profiles = new Profiles(files);
+    for (const file of await files.list()) {
+      if (!file.endsWith(SUFFIX)) continue;
+      const name = file.slice(0, -SUFFIX.length);
+      if (!profileParams.safeParse({ name }).success) {
+        throw new StartupError(`profiles/${file} has a name that no cert_usage can have. Rename or remove it.`);
+      }
+      const contents = await files.read(file);
+      if (contents !== null) profiles.#own.set(name, new Profile(name, 'own', parseRules(file, contents)));
+    }
+    return profiles;
+  }
+
+  /** The profile that a `cert_usage` picks: the one of that name, the operator's before ours, else the fallback. */
+  forUsage(usage: string): Profile {
+    const profile = this.#find(usage) ?? this.#find(FALLBACK);
+    if (profile === undefined) throw new Error('the fallback profile is missing');
+    return profile;
+  }
+
+  /** All, by name. */
+  list(): Profile[] {
+    const all = new Map([...this.#builtIn, ...this.#own]);
+    return [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** @throws CertMateError NOT_FOUND */
+  get(name: string): Profile {
+    const profile = this.#find(name);
+    if (profile === undefined) {
+      throw new CertMateError('NOT_FOUND', `There is no profile "${name}"; that usage has the profile "${FALLBACK}".`);
+    }
+    return profile;
+  }
+
+  /** Makes or replaces an own profile; it is on disk, and in effect, when this resolves. */
+  put(name: string, rules: ProfileRules): Promise<{ profile: Profile; created: boolean }> {
+    return this.#lock.run(name, async () => {
+      const profile = new Profile(name, 'own', rules);
+      await this.#files.write(`${name}${SUFFIX}`, `${JSON.stringify(rules, null, 2)}\n`);
+      const created = !this.#own.has(name);
+      this.#own.set(name, profile);
+      return { profile, created };
+    });
+  }
+
+  /**
+   * Removes an own profile; the built-in one of its name, if there is one, is in effect again.
+   * @throws CertMateError NOT_FOUND; CONFLICT a built-in one stays
+   */
+  remove(name: string): Promise<void> {
+    return this.#lock.run(name, async () => {
+      if (!this.#own.has(name)) {
+        if (this.#builtIn.has(name)) {
+          throw new CertMateError(
+            'CONFLICT',
+            `The profile "${name}" is built in. Put one of your own over it instead.`,
+          );
+        }
+        this.get(name);
+      }
+      await this.#files.remove(`${name}${SUFFIX}`);
+      this.#own.delete(name);
+    });
+  }
+
+  #find(name: string): Profile | undefined {
+    return this.#own.get(name) ?? this.#builtIn.get(name);
+  }
+}
+
+function parseRules(file: string, contents: Buffer): ProfileRules {
+  let json: unknown;
+  try {
+    json = JSON.parse(contents.toString());
+  } catch (cause) {
+    throw new StartupError(`profiles/${file} is not JSON. Mend or remove it.`, { cause });
+  }
+  const { success, data, error } = profileRules.safeParse(json);
+  if (success) return data;
+  const [issue] = error.issues;
+  const where = issue?.path.join('.') || 'the whole';
+  throw new StartupError(`profiles/${file} is not a profile: ${where}: ${issue?.message}. Mend or remove it.`);
+}
