@@ -3,7 +3,8 @@
  * each address where there is no valid token. Above all of them stands one ceiling for each address, which no header
  * changes: a token that is not valid buys nothing, and neither does a new one with every call.
  */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import rateLimiter from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import type { LimitClass } from '../../http/access.js';
 import { RateLimitError } from '../../http/problem.js';
@@ -39,21 +40,31 @@ export interface RateLimitOptions {
   now?: () => number;
 }
 
+const MINUTE = 60_000;
+
+type CallersClass = Exclude<LimitClass, 'none' | 'ocsp' | 'crl'>;
+
 export const rateLimit = plugin(
   async (app: FastifyInstance, { enabled, limits, now = () => performance.now() }: RateLimitOptions) => {
     app.decorate('rateLimits', { ...DEFAULT_LIMITS, ...limits });
     if (!enabled) return;
-    const ceiling = new CallCounter();
-    const classes = {
-      default: new CallCounter(),
-      create: new CallCounter(),
-      renew: new CallCounter(),
-      batch: new CallCounter(),
-      ocsp: new CallCounter(),
-      crl: new CallCounter(),
-      login: new CallCounter(),
+    await app.register(rateLimiter, { global: false });
+    const limiter = (name: CallersClass, keyGenerator: (request: FastifyRequest) => string) =>
+      app.createRateLimit({ max: () => app.rateLimits[name], timeWindow: MINUTE, keyGenerator });
+    const byAddress = (request: FastifyRequest) => callerAddress(request.ip);
+    const byCaller = (request: FastifyRequest) =>
+      request.principal === null ? byAddress(request) : `token ${request.principal.id}`;
+    const callers: Record<CallersClass, ReturnType<typeof limiter>> = {
+      default: limiter('default', byCaller),
+      create: limiter('create', byCaller),
+      renew: limiter('renew', byCaller),
+      batch: limiter('batch', byCaller),
+      // Whoever guesses passwords may well hold a token.
+      login: limiter('login', byAddress),
     };
-    // Relying parties come by the thousand: nothing here waits, and nothing is made that need not be.
+    const ceiling = new CallCounter();
+    const relyingParties = { ocsp: new CallCounter(), crl: new CallCounter() };
+
     app.addHook('onRequest', (request, reply, done) => {
       const limitClass = request.routeOptions.config.access?.limit;
       if (limitClass === 'none') return done();
@@ -62,11 +73,16 @@ export const rateLimit = plugin(
       const overall = ceiling.count(address, app.rateLimits.ceiling, present);
       // A path that does not exist belongs to no class; the ceiling alone counts it.
       if (overall.exceeded || limitClass === undefined) return answer(reply, app.rateLimits.ceiling, overall, done);
-      const { principal } = request;
-      // Whoever guesses passwords may well hold a token.
-      const caller = principal === null || limitClass === 'login' ? address : `token ${principal.id}`;
-      const max = app.rateLimits[limitClass];
-      return answer(reply, max, classes[limitClass].count(caller, max, present), done);
+      if (limitClass === 'ocsp' || limitClass === 'crl') {
+        // Relying parties come by the thousand: a counter without promises costs a tenth of the library's.
+        const max = app.rateLimits[limitClass];
+        return answer(reply, max, relyingParties[limitClass].count(address, max, present), done);
+      }
+      callers[limitClass](request).then((outcome) => {
+        if (outcome.isAllowed) return done();
+        const { max, remaining, ttlInSeconds: reset, isExceeded: exceeded } = outcome;
+        return answer(reply, max, { remaining, reset, exceeded }, done);
+      }, done);
     });
   },
   { name: 'rate-limit', fastify: '5.x', dependencies: ['access', 'auth'] },
