@@ -77,22 +77,8 @@ export class AppendLog {
   }
 
   /** The lines on disk when it is called, from the byte `from` on (the start of a line; 0 unless told). */
-  async *lines(from = 0): AsyncGenerator<string, void, undefined> {
-    const end = this.#size;
-    const chunk = Buffer.allocUnsafe(READ_BYTES);
-    let rest: Buffer = Buffer.alloc(0);
-    for (let position = from; position < end; ) {
-      const { bytesRead } = await this.#handle.read(chunk, 0, Math.min(READ_BYTES, end - position), position);
-      if (bytesRead === 0) return;
-      position += bytesRead;
-      const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-      let start = 0;
-      for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, start)) {
-        yield bytes.toString('utf8', start, at);
-        start = at + 1;
-      }
-      rest = bytes.subarray(start);
-    }
+  lines(from = 0): AsyncGenerator<string, void, undefined> {
+    return linesBetween(this.#handle, from, this.#size);
   }
 
   /** The last line, found from the end of the file without reading the rest; null if there is none. */
@@ -151,6 +137,39 @@ export class AppendLog {
       this.#broken = cause;
       throw unavailable(cause);
     }
+  }
+}
+
+/** The whole lines of a log, which others may be writing: nothing is changed. None if there is no such file. */
+export async function* readLines(path: string): AsyncGenerator<string, void, undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    yield* linesBetween(handle, 0, await endOfLastLine(handle, (await handle.stat()).size));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* linesBetween(handle: FileHandle, from: number, end: number): AsyncGenerator<string, void, undefined> {
+  const chunk = Buffer.allocUnsafe(READ_BYTES);
+  let rest: Buffer = Buffer.alloc(0);
+  for (let position = from; position < end; ) {
+    const { bytesRead } = await handle.read(chunk, 0, Math.min(READ_BYTES, end - position), position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    let start = 0;
+    for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, start)) {
+      yield bytes.toString('utf8', start, at);
+      start = at + 1;
+    }
+    rest = bytes.subarray(start);
   }
 }
 

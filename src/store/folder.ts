@@ -121,6 +121,23 @@ export class Folder {
     if (removed === true) await syncDirectory(this.path);
   }
 
+  /** Removes a folder inside this one with all that it holds: it vanishes as a whole. It is no error if there is none. */
+  async removeFolder(name: string): Promise<void> {
+    const unfinished = join(this.path, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
+    const renamed = await rename(this.#locate(name), unfinished).then(() => true, nullIfAbsent);
+    if (renamed === null) return;
+    await syncDirectory(this.path);
+    await rm(unfinished, { recursive: true, force: true });
+  }
+
+  /** Removes what a crash has left unfinished. Only for a time when nobody writes here. */
+  async clear(): Promise<void> {
+    const names = (await readdir(this.path).catch(nullIfAbsent)) ?? [];
+    for (const name of names) {
+      if (name.startsWith(UNFINISHED)) await rm(join(this.path, name), { recursive: true, force: true });
+    }
+  }
+
   async #writeUnfinished(data: FileData, { mode = 0o600 }: WriteOptions): Promise<string> {
     const unfinished = join(this.path, `${UNFINISHED}${randomBytes(6).toString('hex')}`);
     try {

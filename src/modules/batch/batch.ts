@@ -1,0 +1,175 @@
+/** Many certificates from one table: judged only, issued at once, or issued in the background. */
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { CertMateError } from '../../errors.js';
+import type { Actor, AuditSink, Identifier, Log, Serial } from '../../types.js';
+import { type CheckedRow, checkRows, type IssuableRow, type Issuing, isRefused, type RefusedRow } from './check.js';
+import { progressEvents } from './events.js';
+import type { BatchJob } from './job.js';
+import type { BatchJobs, Viewer } from './jobs.js';
+import { Pace, rsaNote, type Workload } from './pace.js';
+import { recordBatch } from './record.js';
+import { results, resultsCsv } from './results.js';
+import { resultsZip, type ZipFormat, type ZipParts } from './results-zip.js';
+import { refusal, workOf } from './run.js';
+import { type Limits, Slots } from './slots.js';
+import type { Table } from './table.js';
+
+/** What is to be issued: the rows, and what holds for each that does not say otherwise. */
+export interface Order {
+  table: Table;
+  defaults: Readonly<Record<string, unknown>>;
+}
+
+export interface BatchResult {
+  total: number;
+  successful: number;
+  failed: number;
+  errors: RefusedRow[];
+  certificates: { identifier: Identifier; common_name: string; serial_number: Serial }[];
+}
+
+export type Judgement = BatchResult & {
+  dry_run: true;
+  /** How long issuing would take. */
+  eta_seconds: number;
+  note: string | null;
+};
+
+export interface BatchParts {
+  issuing: Issuing;
+  audit: AuditSink;
+  pace: Pace;
+  limits: Limits;
+  log: Log;
+  jobs: BatchJobs;
+  zip: ZipParts;
+  /** Ends whatever follows a job: the server closes. */
+  stop: AbortSignal;
+}
+
+/** So many rows are issued while the caller waits. */
+const MOST_AT_ONCE = 100;
+
+export class Batches {
+  readonly #parts: BatchParts;
+
+  constructor(parts: BatchParts) {
+    this.#parts = parts;
+  }
+
+  get jobs(): BatchJobs {
+    return this.#parts.jobs;
+  }
+
+  /** Whether a table is small enough to be issued while the caller waits. */
+  static isSmall({ table }: Order): boolean {
+    return table.rows.length - table.rows.filter((cells) => cells === null).length <= MOST_AT_ONCE;
+  }
+
+  /** What would become of each row, without issuing any. @throws CertMateError VALIDATION_FAILED for the whole table */
+  async judge(order: Order): Promise<Judgement> {
+    const { pace } = this.#parts;
+    const errors: RefusedRow[] = [];
+    const work: Workload = {};
+    let successful = 0;
+    for await (const group of this.#check(order)) {
+      for (const row of group) {
+        if (isRefused(row)) errors.push(row);
+        else {
+          successful += 1;
+          work[workOf(row)] = (work[workOf(row)] ?? 0) + 1;
+        }
+      }
+    }
+    return {
+      dry_run: true,
+      total: successful + errors.length,
+      successful,
+      failed: errors.length,
+      errors,
+      certificates: [],
+      eta_seconds: Math.ceil(pace.estimate(work)),
+      note: rsaNote(work, pace),
+    };
+  }
+
+  /** Issues every row that can be issued. @throws CertMateError VALIDATION_FAILED for the whole table */
+  async issueNow(order: Order, actor: Actor): Promise<BatchResult> {
+    const { audit, limits } = this.#parts;
+    const rows: CheckedRow[] = [];
+    for await (const group of this.#check(order)) rows.push(...group);
+    const id = randomBytes(16).toString('hex');
+    const refused = rows.filter(isRefused);
+    const begun = { id, total: rows.length, successful: 0, failed: refused.length };
+    await recordBatch(audit, actor, { ...begun, phase: 'start', state: 'running' });
+    const slots = new Slots(limits);
+    const outcomes = new Map<number, Serial | RefusedRow>(refused.map((row) => [row.row, row]));
+    for (const row of rows) {
+      if (isRefused(row)) continue;
+      await slots.begin(workOf(row), async () => {
+        outcomes.set(row.row, await this.#issue(row, actor));
+      });
+    }
+    await slots.idle();
+    const result = resultOf(rows, outcomes);
+    await recordBatch(audit, actor, { ...result, id, phase: 'end', state: 'completed' });
+    return result;
+  }
+
+  /**
+   * Begins a job; it is on disk when this resolves.
+   * @param once the same word from the same owner gives the same job
+   * @throws CertMateError VALIDATION_FAILED for the whole table; CONFLICT; STORAGE_FULL
+   */
+  issueLater(order: Order, owner: Viewer, actor: Actor, once: string | null): Promise<BatchJob> {
+    return this.#parts.jobs.start(this.#check(order), owner, actor, once);
+  }
+
+  /** The progress of a job as server-sent events, to its end. */
+  events(job: BatchJob): Readable {
+    const { jobs, stop } = this.#parts;
+    return Readable.from(progressEvents(job, () => jobs.view(job), stop));
+  }
+
+  /** What has become of each row so far, as CSV. */
+  csv(job: BatchJob): Readable {
+    return resultsCsv(results(this.#parts.jobs.files(job)));
+  }
+
+  /** The files of every certificate that was issued, see results-zip.ts. @throws CertMateError CONFLICT it has not ended */
+  zip(job: BatchJob, format: ZipFormat, actor: Actor): Readable {
+    if (!job.ended) throw new CertMateError('CONFLICT', 'This batch has not ended yet: its files come together then.');
+    const files = this.#parts.jobs.files(job);
+    return resultsZip(results(files), format, job.id, actor, this.#parts.zip);
+  }
+
+  #check({ table, defaults }: Order): AsyncGenerator<CheckedRow[]> {
+    return checkRows(table, defaults, this.#parts.issuing);
+  }
+
+  async #issue(row: IssuableRow, actor: Actor): Promise<Serial | RefusedRow> {
+    const { issuing, pace, log } = this.#parts;
+    const since = Pace.now();
+    try {
+      const { serial_number } = await issuing.issue(row.request, actor);
+      pace.note(workOf(row), since);
+      return serial_number;
+    } catch (error) {
+      return { row: row.row, error: refusal(error, row, log) };
+    }
+  }
+}
+
+function resultOf(rows: readonly CheckedRow[], outcomes: ReadonlyMap<number, Serial | RefusedRow>): BatchResult {
+  const errors: RefusedRow[] = [];
+  const certificates: BatchResult['certificates'] = [];
+  for (const row of rows) {
+    const outcome = outcomes.get(row.row);
+    if (typeof outcome === 'object') errors.push(outcome);
+    else if (outcome !== undefined && !isRefused(row)) {
+      certificates.push({ identifier: row.identifier, common_name: row.common_name, serial_number: outcome });
+    }
+  }
+  return { total: rows.length, successful: certificates.length, failed: errors.length, errors, certificates };
+}

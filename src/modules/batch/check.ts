@@ -1,0 +1,103 @@
+/** Judges every row of a batch before anything is issued, and settles under which identifier each will be. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CertMateError } from '../../errors.js';
+import type { Actor, Identifier, KeyType, Serial } from '../../types.js';
+import { FIRST_ROW, type Fields, MOST_ROWS, readCell, readColumns, readRow, type Table } from './table.js';
+
+/** A request to issue, as far as a batch looks into it. */
+export interface RowRequest {
+  identifier?: string | undefined;
+  csr?: string | undefined;
+  store_key: boolean;
+  cert_usage: string;
+}
+
+/** Whoever issues certificates. */
+export interface Issuing {
+  readonly requestFields: Fields;
+  /** @throws CertMateError VALIDATION_FAILED */
+  readRequest(fields: Record<string, unknown>): RowRequest;
+  /** What issuing would give; a `keyType` of null: no key is made. @throws CertMateError what issuing would throw */
+  foresee(request: RowRequest): { identifier: Identifier; commonName: string; keyType: KeyType | null };
+  issue(request: RowRequest, actor: Actor): Promise<{ serial_number: Serial }>;
+}
+
+/** A row that can be issued: its identifier is fixed from now on, whatever happens in between. */
+export interface IssuableRow {
+  /** As a spreadsheet counts. */
+  row: number;
+  identifier: Identifier;
+  common_name: string;
+  /** The key to make; null where the key is a CSR's. */
+  key: KeyType | null;
+  request: RowRequest;
+}
+
+export interface RefusedRow {
+  row: number;
+  error: string;
+}
+
+export type CheckedRow = IssuableRow | RefusedRow;
+
+export function isRefused(row: CheckedRow): row is RefusedRow {
+  return 'error' in row;
+}
+
+/** Rows that are checked before others get their turn. */
+const ROWS_A_TURN = 100;
+
+/**
+ * The rows of a table in their order, a group at a time; groups may be empty.
+ * @throws CertMateError VALIDATION_FAILED before the first group, for what is wrong with the table as a whole
+ */
+export async function* checkRows(
+  table: Table,
+  defaults: Readonly<Record<string, unknown>>,
+  issuing: Issuing,
+): AsyncGenerator<CheckedRow[], void, undefined> {
+  const { requestFields } = issuing;
+  const columns = readColumns(table.headers, defaults, requestFields);
+  const given = Object.entries(defaults).map(([name, value]) => [name, readCell(value, requestFields[name] ?? 'text')]);
+  const common: Record<string, unknown> = Object.fromEntries(given);
+  const filled = table.rows.length - table.rows.filter((cells) => cells === null).length;
+  if (filled === 0) throw invalidRows('There is no row below the header.');
+  if (filled > MOST_ROWS) throw invalidRows(`There are ${filled} rows; at most ${MOST_ROWS} are allowed. Split them.`);
+
+  const rowOf = new Map<Identifier, number>();
+  for (let start = 0; start < table.rows.length; start += ROWS_A_TURN) {
+    const group: CheckedRow[] = [];
+    table.rows.slice(start, start + ROWS_A_TURN).forEach((cells, index) => {
+      if (cells === null) return;
+      const row = start + index + FIRST_ROW;
+      try {
+        group.push(checkRow(row, issuing.readRequest(readRow(columns, cells, common)), issuing, rowOf));
+      } catch (error) {
+        if (!(error instanceof CertMateError) || error.status >= 500) throw error;
+        group.push({ row, error: error.message });
+      }
+    });
+    yield group;
+    await nextTurn();
+  }
+}
+
+function checkRow(row: number, request: RowRequest, issuing: Issuing, rowOf: Map<Identifier, number>): IssuableRow {
+  if (!request.store_key && request.csr === undefined) {
+    throw new CertMateError('VALIDATION_FAILED', 'store_key: a batch gives no keys out, so this one would be lost');
+  }
+  let foreseen = issuing.foresee(request);
+  // Among 30 000 of one name two random endings may well be the same.
+  while (request.identifier === undefined && rowOf.has(foreseen.identifier)) foreseen = issuing.foresee(request);
+  const { identifier, commonName, keyType } = foreseen;
+  const before = rowOf.get(identifier);
+  if (before !== undefined) {
+    throw new CertMateError('IDENTIFIER_TAKEN', `identifier: row ${before} has the same, "${identifier}"`);
+  }
+  rowOf.set(identifier, row);
+  return { row, identifier, common_name: commonName, key: keyType, request: { ...request, identifier } };
+}
+
+function invalidRows(message: string): CertMateError {
+  return new CertMateError('VALIDATION_FAILED', message, { details: [{ path: 'rows', message }] });
+}

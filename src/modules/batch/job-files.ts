@@ -1,0 +1,101 @@
+/**
+ * What a job keeps on disk, in a folder of its own: job.json (what it is and how far it has come), rows.log (every row as it was
+ * checked, written before anybody is told of the job) and progress.log (what became of each row).
+ */
+import { join } from 'node:path';
+import { AppendLog, readLines } from '../../store/append-log.js';
+import type { Folder } from '../../store/folder.js';
+import type { Actor, Serial, Timestamp } from '../../types.js';
+import type { CheckedRow, RefusedRow } from './check.js';
+import type { Work, Workload } from './pace.js';
+
+export type JobState = 'queued' | 'running' | 'cancelling' | 'cancelled' | 'completed';
+
+export interface JobDescription {
+  id: string;
+  state: JobState;
+  /** Rows, and how many of them were refused before anything was issued. */
+  total: number;
+  refused: number;
+  /** What there was to do at the beginning. */
+  work: Workload;
+  /** Up to date once the job has ended; before that, progress.log counts. */
+  successful: number;
+  failed: number;
+  /** The first few. */
+  errors: RefusedRow[];
+  created_at: Timestamp;
+  started_at: Timestamp | null;
+  finished_at: Timestamp | null;
+  /** Whose job it is. */
+  owner: { id: string; name: string };
+  actor: Actor;
+  /** Why it was cancelled, if nobody asked for it. */
+  reason: string | null;
+}
+
+/** What became of a row. */
+export type Outcome = { row: number; work: Work; serial_number: Serial } | { row: number; work: Work; error: string };
+
+const DESCRIPTION = 'job.json';
+const ROWS = 'rows.log';
+const PROGRESS = 'progress.log';
+
+export class JobFiles {
+  readonly #folder: Folder;
+
+  constructor(jobs: Folder, id: string) {
+    this.#folder = jobs.folder(id);
+  }
+
+  /** Makes the folder, whole or not at all. @throws CertMateError STORAGE_FULL */
+  async create(description: JobDescription, rows: readonly Buffer[]): Promise<void> {
+    await this.#folder.publish({
+      [DESCRIPTION]: { data: format(description), mode: 0o600 },
+      [ROWS]: { data: rows, mode: 0o600 },
+    });
+  }
+
+  /** @throws CertMateError STORAGE_FULL */
+  async save(description: JobDescription): Promise<void> {
+    await this.#folder.write(DESCRIPTION, format(description));
+  }
+
+  /** Null if there is none, or none that can be read. */
+  async description(): Promise<JobDescription | null> {
+    const text = await this.#folder.read(DESCRIPTION);
+    try {
+      return text === null ? null : (JSON.parse(text.toString()) as JobDescription);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Every row in its order, a few at a time in memory. */
+  rows(): AsyncGenerator<CheckedRow> {
+    return this.#read<CheckedRow>(ROWS);
+  }
+
+  /** What became of the rows so far, in no order. */
+  outcomes(): AsyncGenerator<Outcome> {
+    return this.#read<Outcome>(PROGRESS);
+  }
+
+  /** To note further outcomes. */
+  progress(): Promise<AppendLog> {
+    return AppendLog.open(join(this.#folder.path, PROGRESS));
+  }
+
+  async *#read<Line>(file: string): AsyncGenerator<Line> {
+    for await (const line of readLines(join(this.#folder.path, file))) yield JSON.parse(line) as Line;
+  }
+}
+
+/** A row as a line of rows.log. */
+export function rowLine(row: CheckedRow): string {
+  return `${JSON.stringify(row)}\n`;
+}
+
+function format(description: JobDescription): string {
+  return `${JSON.stringify(description, null, 2)}\n`;
+}

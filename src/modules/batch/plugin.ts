@@ -1,0 +1,50 @@
+/** Wires batches: `app.batches`, whose unfinished jobs go on as soon as everything else is ready. */
+import { join } from 'node:path';
+import plugin from 'fastify-plugin';
+import { Folder } from '../../store/folder.js';
+import { Batches } from './batch.js';
+import { BatchJobs } from './jobs.js';
+import { Pace } from './pace.js';
+import { LIMITS } from './slots.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    batches: Batches;
+  }
+}
+
+/** Hourly, at a minute when little else begins. */
+const SWEEP = '23 * * * *';
+
+export const batch = plugin(
+  async (app) => {
+    const { audit, auditTrail, auth, authority, bundles, certificates, clock, config, log, scheduler, store } = app;
+    const pace = new Pace();
+    const common = { issuing: certificates, pace, limits: LIMITS, log };
+    const jobs = new BatchJobs({
+      ...common,
+      folder: new Folder(join(config.dataDir, 'batch')),
+      find: (identifier) => store.inventory.get(identifier),
+      audit: auditTrail,
+      mayIssue: (id) => (auth.principal(id)?.role ?? 'viewer') !== 'viewer',
+      clock,
+    });
+    const stop = new AbortController();
+    app.decorate(
+      'batches',
+      new Batches({
+        ...common,
+        audit,
+        jobs,
+        zip: { store, bundles, chainPem: authority.chainPem, audit, clock },
+        stop: stop.signal,
+      }),
+    );
+    app.addHook('onReady', () => jobs.resume());
+    // Whoever follows a job would otherwise keep the server from closing.
+    app.addHook('preClose', async () => stop.abort());
+    app.addHook('onClose', () => jobs.close());
+    scheduler.add('batch-sweep', SWEEP, () => jobs.sweep());
+  },
+  { name: 'batch', fastify: '5.x', dependencies: ['foundation', 'audit', 'auth', 'ca', 'client-certs'] },
+);
