@@ -34,6 +34,8 @@ describe('NSS', () => {
     succeed(good);
     assert.match(good.output, /certificate is valid/);
 
+    // NSS takes a CRL only if its thisUpdate, in whole seconds, is later than that of the one it has.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
     await certmate.revoke(identifier);
     succeed(await run`crlutil -I -d ${database} -t 1 -i ${await certmate.crl('der')}`);
     const listed = await run`crlutil -L -d ${database} -n ca`;
