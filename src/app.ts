@@ -16,16 +16,21 @@ import { audit } from './modules/audit/plugin.js';
 import { auditRoutes } from './modules/audit/routes.js';
 import { auth } from './modules/auth/plugin.js';
 import { keyRoutes } from './modules/auth/routes.js';
+import { batch } from './modules/batch/plugin.js';
+import { batchRoutes } from './modules/batch/routes.js';
 import { caPlugin } from './modules/ca/plugin.js';
 import { caRoutes } from './modules/ca/routes.js';
 import { bulkRoutes } from './modules/client-certs/bulk-routes.js';
 import { certificateChangeRoutes } from './modules/client-certs/change-routes.js';
+import { csrRoutes } from './modules/client-certs/csr-routes.js';
+import { issueRoutes } from './modules/client-certs/issue-routes.js';
 import { clientCertsPlugin } from './modules/client-certs/plugin.js';
 import { certificateRoutes } from './modules/client-certs/routes.js';
 import { crlPlugin } from './modules/crl/plugin.js';
 import { crlRoutes } from './modules/crl/routes.js';
 import { dashboardPlugin } from './modules/dashboard/plugin.js';
 import { foundation } from './modules/foundation/plugin.js';
+import { idempotencyPlugin } from './modules/idempotency/plugin.js';
 import { ocspPlugin } from './modules/ocsp/plugin.js';
 import { answerMalformed, isOcspPath, ocspRoutes } from './modules/ocsp/routes.js';
 import { profilesPlugin } from './modules/profiles/plugin.js';
@@ -74,15 +79,28 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(crlPlugin);
   await app.register(ocspPlugin);
   await app.register(profilesPlugin);
+  await app.register(idempotencyPlugin);
   await app.register(clientCertsPlugin);
   await app.register(renewalPlugin);
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
   await app.register(auth, { dataDir, clock, apiToken });
   await app.register(rateLimit, { enabled: config.rateLimits });
+  await app.register(batch);
 
   await app.register(publicScope(caRoutes, crlRoutes, ocspRoutes), { prefix: '/api' });
   await app.register(
-    apiScope(certificateRoutes, profileRoutes, certificateChangeRoutes, bulkRoutes, renewalRoutes, keyRoutes, auditRoutes),
+    apiScope(
+      certificateRoutes,
+      issueRoutes,
+      csrRoutes,
+      profileRoutes,
+      certificateChangeRoutes,
+      bulkRoutes,
+      batchRoutes,
+      renewalRoutes,
+      keyRoutes,
+      auditRoutes,
+    ),
     { prefix: '/api' },
   );
   await app.register(assets);

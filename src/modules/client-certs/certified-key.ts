@@ -33,7 +33,7 @@ export async function keyMadeHere(
   privateKey: KeyObject,
   subject: Buffer,
   names: readonly GeneralName[],
-): Promise<CertifiedKey> {
+): Promise<CertifiedKey & { privateKeyPem: string }> {
   const subjectPublicKeyInfo = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const signer = localSigner(privateKey);
   const info = buildRequestInfo({ subject, subjectPublicKeyInfo, subjectAltNames: names });

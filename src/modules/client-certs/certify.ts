@@ -6,7 +6,7 @@ import type { GeneralName } from '../../pki/general-names.js';
 import { publicKeyFacts } from '../../pki/keys.js';
 import { encodePem } from '../../pki/pem.js';
 import { newSerial } from '../../pki/serial.js';
-import type { CertificateRecord } from '../../types.js';
+import type { CertificateRecord, Serial } from '../../types.js';
 import type { Lifetime } from './lifetime.js';
 import type { LifecycleParts } from './parts.js';
 import { leafExtensions } from './profile.js';
@@ -20,6 +20,8 @@ export interface Certification {
   keyUsages: readonly KeyUsage[];
   extendedKeyUsages: readonly string[];
   lifetime: Lifetime;
+  /** A new one unless given. */
+  serial?: Serial;
 }
 
 /** The fields of a record that follow from the certificate. */
@@ -43,9 +45,10 @@ export type CertificateFacts = Pick<
  */
 export async function certify(
   { authority, urls }: Pick<LifecycleParts, 'authority' | 'urls'>,
-  { subject, names, subjectPublicKeyInfo, keyUsages, extendedKeyUsages, lifetime }: Certification,
+  certification: Certification,
 ): Promise<{ pem: string; facts: CertificateFacts }> {
-  const serial = newSerial(randomBytes(16));
+  const { subject, names, subjectPublicKeyInfo, keyUsages, extendedKeyUsages, lifetime } = certification;
+  const serial = certification.serial ?? newSerial(randomBytes(16));
   const der = await authority.issue({
     serial,
     subject,

@@ -1,7 +1,9 @@
 /** Issuing: request → profile → key → TBS → check → signature → store → audit. */
+import { randomBytes } from 'node:crypto';
 import { timestamp } from '../../clock.js';
 import { formatGeneralName } from '../../pki/general-names.js';
-import type { Actor, CertificateRecord } from '../../types.js';
+import { newSerial } from '../../pki/serial.js';
+import type { Actor, CertificateRecord, Identifier, Serial } from '../../types.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { certify } from './certify.js';
 import { encodeSubject, type Identity } from './identity.js';
@@ -15,16 +17,28 @@ export type IssuedCertificate = CertificateResource & {
   certificate_pem: string;
   chain_pem: string;
   private_key_pem?: string;
+  /** What this answer lacks, and why. */
+  notice?: string;
 };
+
+/** Told what a certificate is going to be known by, before its key is made. Nothing is issued before it resolves. */
+export type Announce = (mark: { identifier: Identifier; serial_number: Serial }) => Promise<void>;
 
 /**
  * Issues a certificate.
  * @returns the certificate; its private key only when it was made here and is not stored
  * @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN; STORAGE_FULL
  */
-export async function issue(parts: LifecycleParts, request: IssueRequest, actor: Actor): Promise<IssuedCertificate> {
+export async function issue(
+  parts: LifecycleParts,
+  request: IssueRequest,
+  actor: Actor,
+  announce?: Announce,
+): Promise<IssuedCertificate> {
   const { store, authority, audit, clock, keys } = parts;
   const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = planIssue(parts, request);
+  const serial = newSerial(randomBytes(16));
+  await announce?.({ identifier, serial_number: serial });
   const subject = encodeSubject(identity.subject);
   const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
   const now = clock.now();
@@ -37,6 +51,7 @@ export async function issue(parts: LifecycleParts, request: IssueRequest, actor:
     keyUsages,
     extendedKeyUsages,
     lifetime,
+    serial,
   };
   const { pem, facts } = await certify(parts, certification);
 
@@ -73,6 +88,21 @@ export async function issue(parts: LifecycleParts, request: IssueRequest, actor:
     certificate_pem: pem,
     chain_pem: authority.chainPem,
     ...onlyHere(key, request.store_key),
+  };
+}
+
+/** A certificate that was issued under this serial number, as the answer to its request; null if none was. */
+export async function issuedUnder(
+  { store, authority, clock }: Pick<LifecycleParts, 'store' | 'authority' | 'clock'>,
+  serial: Serial,
+): Promise<IssuedCertificate | null> {
+  const found = store.inventory.bySerial(serial);
+  if (!found) return null;
+  const pem = await store.read(found.record.identifier, 'cert.crt', serial);
+  return {
+    ...resourceOf(found.record, clock.now()),
+    certificate_pem: pem.toString(),
+    chain_pem: authority.chainPem,
   };
 }
 

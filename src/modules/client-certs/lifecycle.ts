@@ -3,9 +3,13 @@ import type { InventoryCounts, InventoryQuery } from '../../store/inventory.js';
 import type { Actor, CertificateRecord, Identifier, KeyType } from '../../types.js';
 import { type Amendment, amend } from './amend.js';
 import { type BulkResult, type BulkSelection, bulkRenew, bulkRevoke, bulkTag, type Tagging } from './bulk.js';
+import { createCsr } from './csr-creation.js';
+import { inspectCsr } from './csr-inspection.js';
+import type { CreateCsrRequest, InspectedCsr, InspectRequest } from './csr-schema.js';
 import { remove } from './delete.js';
 import { type Download, type DownloadKind, download } from './download.js';
 import { type IssuedCertificate, issue } from './issue.js';
+import { issueOnce, type Ledger, type RepeatableRequest } from './issue-once.js';
 import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts } from './parts.js';
 import { planIssue } from './plan.js';
@@ -43,6 +47,25 @@ export class CertificateLifecycle {
   /** See issue.ts. */
   issue(request: IssueRequest, actor: Actor): Promise<IssuedCertificate> {
     return issue(this.#parts, request, actor);
+  }
+
+  /** See issue-once.ts. */
+  issueOnce(
+    ledger: Ledger,
+    repeatable: RepeatableRequest,
+    actor: Actor,
+  ): Promise<{ issued: IssuedCertificate; replayed: boolean }> {
+    return issueOnce(this.#parts, ledger, repeatable, actor);
+  }
+
+  /** See csr-creation.ts. */
+  createCsr(request: CreateCsrRequest): Promise<{ csr_pem: string; private_key_pem: string }> {
+    return createCsr(this.#parts, request);
+  }
+
+  /** See csr-inspection.ts. */
+  inspectCsr(request: InspectRequest): InspectedCsr {
+    return inspectCsr(this.#parts, request);
   }
 
   /** One page of the inventory. @throws CertMateError INVALID_CURSOR */

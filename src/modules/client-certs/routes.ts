@@ -9,8 +9,6 @@ import {
   certificateResource,
   downloadParams,
   identifierParams,
-  issuedCertificate,
-  issueRequest,
   listQuery,
   pkcs12Request,
   revokeRequest,
@@ -34,20 +32,6 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async (request) => certificates.list(request.query),
   );
-
-  for (const [path, summary] of [
-    ['/client-certs', 'Issue a certificate, with a key made here or for a CSR'],
-    ['/client-certs/create', 'Issue a certificate (older name of the same)'],
-  ] as const) {
-    app.post(
-      path,
-      { schema: { summary, tags, body: issueRequest, response: { 201: issuedCertificate } } },
-      async (request, reply) => {
-        const issued = await certificates.issue(request.body, actorOf(request));
-        return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issued);
-      },
-    );
-  }
 
   app.get(
     '/client-certs/stats',

@@ -111,6 +111,17 @@ export const issueRequest = z
 
 export type IssueRequest = z.output<typeof issueRequest>;
 
+/** Other headers are none of its business. */
+export const issueHeaders = z.looseObject({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
+    .optional()
+    .meta({
+      description: 'Makes a repeated request return the first answer. Use a new one, such as a UUID, each time.',
+    }),
+});
+
 const certificateFields = {
   type: z.literal('client_certificate'),
   certificate_type: z.enum(certificateTypes),
@@ -172,6 +183,7 @@ export const issuedCertificate = z
     certificate_pem: z.string(),
     chain_pem: z.string(),
     private_key_pem: z.string().optional().meta({ description: 'Only when store_key is false.' }),
+    notice: z.string().optional().meta({ description: 'What a repeated answer lacks, and why.' }),
   })
   .meta({ id: 'IssuedClientCertificate' });
 

@@ -54,7 +54,7 @@ const patterns = z
 const extendedKeyUsage = z
   .string()
   .max(128)
-  .transform((usage) => extendedKeyUsageName(usage))
+  .overwrite(extendedKeyUsageName)
   .refine(isLeafExtendedKeyUsage, 'must be the name or dotted OID of an extended key usage that a leaf may have');
 
 const rules = z
@@ -141,15 +141,9 @@ export type ProfileRules = z.output<typeof rules>;
 export type ProfileRulesInput = z.input<typeof rules>;
 export type KeyKind = (typeof KEY_TYPES)[number];
 
-interface Contradiction {
-  code: 'custom';
-  path: string[];
-  message: string;
-}
-
 /** What contradicts itself would refuse every request, with no way for its sender to see why. */
-function consistent(profile: ProfileRules, context: { addIssue(issue: Contradiction): void }): void {
-  const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+function consistent(profile: ProfileRules, context: Pick<z.RefinementCtx, 'addIssue'>): void {
+  const problem = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });
   const { default_key_type, key_types, lifetime, key_usage, extended_key_usage, subject_alt_names, subject } = profile;
   if (default_key_type !== null && !key_types.includes(default_key_type)) {
     problem(['default_key_type'], 'must be one of key_types');

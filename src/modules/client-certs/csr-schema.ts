@@ -1,0 +1,86 @@
+/** The shapes of the CSR routes. */
+import { z } from 'zod';
+import { certificateTypes, certUsage, issueRequest, keyTypes } from './schema.js';
+
+const csr = z.string().min(1, 'must not be empty').max(98_304).meta({ description: 'PKCS#10, PEM or base64 DER.' });
+
+/** What `POST /api/client-certs/csr/submit` takes: a request to issue that has a CSR. */
+export const submitRequest = issueRequest.extend({ csr }).meta({ id: 'SubmitCsrRequest' });
+
+/** What `POST /api/client-certs/csr/create` takes. */
+export const createCsrRequest = issueRequest
+  .pick({
+    email: true,
+    organization: true,
+    organizational_unit: true,
+    country: true,
+    state: true,
+    locality: true,
+    subject_alt_names: true,
+  })
+  .extend({
+    common_name: issueRequest.shape.common_name.nonoptional(),
+    key_type: z.enum(keyTypes).optional().meta({ description: 'The default of the installation unless given.' }),
+  })
+  .meta({ id: 'CreateCsrRequest' });
+
+export type CreateCsrRequest = z.output<typeof createCsrRequest>;
+
+export const createdCsr = z
+  .object({ csr_pem: z.string(), private_key_pem: z.string().meta({ description: 'PKCS#8. Not kept here.' }) })
+  .meta({ id: 'CreatedCsr' });
+
+/** What `POST /api/client-certs/csr/inspect` takes: the CSR, and what it is to be submitted as. */
+export const inspectRequest = z
+  .strictObject({
+    csr,
+    cert_usage: certUsage.default('api-mtls'),
+    certificate_type: z.enum(certificateTypes).default('client'),
+  })
+  .meta({ id: 'InspectCsrRequest' });
+
+export type InspectRequest = z.output<typeof inspectRequest>;
+
+const attribute = z.object({ type: z.string(), value: z.string() });
+const named = { oid: z.string(), name: z.string().nullable() };
+
+export const inspectedCsr = z
+  .object({
+    acceptable: z.boolean().meta({ description: 'Whether it would be signed as it is.' }),
+    reasons: z
+      .array(z.object({ code: z.string(), message: z.string() }))
+      .meta({ description: 'Why it would be refused; empty when it would not.' }),
+    subject: z.array(attribute).meta({ description: 'As the CSR has it.' }),
+    subject_text: z.string(),
+    subject_alt_names: z.array(z.string()).meta({ description: 'Those of kinds that are certified.' }),
+    key: z.object({
+      algorithm: z.enum(['RSA', 'EC', 'Ed25519']).nullable().meta({ description: 'null: another one, or malformed.' }),
+      size: z.int().nullable(),
+      curve: z.string().nullable(),
+      public_key_sha256: z.string(),
+    }),
+    signature_algorithm: z.string(),
+    signature_valid: z.boolean().meta({ description: 'Whether the sender has proved to hold the key.' }),
+    certified: z
+      .object({
+        subject: z.record(z.string(), z.string()),
+        subject_alt_names: z.array(z.string()),
+        key_usage: z.array(z.string()),
+        extended_key_usage: z.array(z.string()),
+        days_valid: z.int().optional(),
+        hours_valid: z.int().optional(),
+      })
+      .nullable()
+      .meta({ description: 'What the certificate would say; null if that cannot be told for the reasons given.' }),
+    dropped: z
+      .object({
+        extensions: z.array(z.object({ ...named, critical: z.boolean() })),
+        attributes: z.array(z.object(named)),
+        subject_alt_names: z.array(z.string()).meta({ description: 'The kinds of names that are never certified.' }),
+        subject: z.array(attribute),
+      })
+      .meta({ description: 'What it asks for and would not get.' }),
+  })
+  .meta({ id: 'InspectedCsr' });
+
+export type InspectedCsr = z.output<typeof inspectedCsr>;
