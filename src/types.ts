@@ -140,7 +140,7 @@ export type AuditOperation =
 /** What happened, before the trail adds time, sequence number and hashes. Never holds anything secret. */
 export interface AuditEvent {
   operation: AuditOperation;
-  resource_type: 'certificate' | 'ca' | 'crl' | 'api_key' | 'session' | 'settings' | 'endpoint';
+  resource_type: 'certificate' | 'batch' | 'ca' | 'crl' | 'api_key' | 'session' | 'settings' | 'endpoint';
   resource_id: string | null;
   status: 'success' | 'failure' | 'denied';
   actor: Actor;
