@@ -15,10 +15,10 @@ import type { Folder } from '../../store/folder.js';
 import type { KeyType, Log } from '../../types.js';
 import { CertificateAuthority } from './authority.js';
 
-export const CA_CERTIFICATE = 'ca.crt';
-export const CA_KEY = 'ca.key';
-export const CA_CHAIN = 'ca-chain.pem';
-export const CA_METADATA = 'ca_metadata.json';
+const CA_CERTIFICATE = 'ca.crt';
+const CA_KEY = 'ca.key';
+const CA_CHAIN = 'ca-chain.pem';
+const CA_METADATA = 'ca_metadata.json';
 
 /** How the first CA is to be. */
 export interface NewAuthority {
@@ -118,7 +118,7 @@ export async function createAuthority(
 }
 
 /** Writes a CA's files into a folder that has none, all at once. */
-export async function storeAuthority(
+async function storeAuthority(
   folder: Folder,
   authority: CertificateAuthority,
   keyPem: string,
