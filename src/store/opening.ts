@@ -7,6 +7,7 @@ import { Layout } from './layout.js';
 import { MemoryInventory } from './memory-inventory.js';
 import { ProblemList } from './problem-list.js';
 import { reconcile } from './reconciliation.js';
+import { cannotReconstruct, type Reconstruct } from './remains.js';
 import { Settlement } from './settlement.js';
 
 export interface FilesystemStoreOptions {
@@ -14,6 +15,8 @@ export interface FilesystemStoreOptions {
   dataDir: string;
   clock: Clock;
   log: Log;
+  /** Makes out a record where metadata.json is damaged and no journal knows the certificate; unless told, nobody can. */
+  reconstruct?: Reconstruct;
   /** Bytes of journal after which a snapshot is due; 16 MiB unless told. */
   rotateAfter?: number;
 }
@@ -35,6 +38,7 @@ export async function openParts({
   dataDir,
   clock,
   log,
+  reconstruct = cannotReconstruct,
   rotateAfter,
 }: FilesystemStoreOptions): Promise<{ parts: StoreParts; blocked: Set<Identifier> }> {
   const layout = new Layout(dataDir);
@@ -61,7 +65,17 @@ export async function openParts({
     problems,
   });
   try {
-    const blocked = await reconcile({ layout, directories, inventory, journal, settlement, problems, clock, log });
+    const blocked = await reconcile({
+      layout,
+      directories,
+      inventory,
+      journal,
+      settlement,
+      problems,
+      reconstruct,
+      clock,
+      log,
+    });
     return { parts: { inventory, directories, journal, settlement, problems, locks, clock, log }, blocked };
   } catch (error) {
     settlement.close();

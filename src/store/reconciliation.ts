@@ -11,7 +11,9 @@ import type { MemoryInventory } from './memory-inventory.js';
 import { isAhead, mergeRecords } from './merging.js';
 import { parseMetadata, sameRecord } from './metadata.js';
 import type { ProblemList } from './problem-list.js';
+import { type Reconstruct, readRemains } from './remains.js';
 import type { Settlement } from './settlement.js';
+import type { Problem } from './store.js';
 import { directoryMissing } from './verification.js';
 
 /** So many lines are appended at once when directories are adopted: one sync for all of them. */
@@ -24,6 +26,7 @@ export interface ReconciliationParts {
   journal: Journal;
   problems: ProblemList;
   settlement: Settlement;
+  reconstruct: Reconstruct;
   clock: Clock;
   log: Log;
 }
@@ -111,29 +114,53 @@ async function abandonRenewals(
 
 /** Directories without a line in the journal: made just before a crash, restored from a backup, or the journal is lost. */
 async function adopt(parts: ReconciliationParts, places: readonly Place[]): Promise<Set<Identifier>> {
-  const { inventory, problems, log } = parts;
+  const { inventory, layout, problems, log } = parts;
   const blocked = new Set<Identifier>();
   const adopted: CertificateRecord[] = [];
   for (const place of places) {
-    try {
-      const record = readMetadata(parts.layout, place);
-      assertNew(record, inventory);
-      adopted.push(inventory.put(record));
-    } catch (error) {
-      blocked.add(place.identifier);
-      problems.report(
-        problemWith(
-          place,
-          METADATA,
-          `It cannot be used, and no journal knows this certificate: ${(error as Error).message}. Restore it from a backup; until then OCSP and CRL cannot tell its state.`,
-        ),
-      );
-    }
+    const { record, problem } = await recordOf(layout, place, inventory, parts.reconstruct);
+    if (record === null) blocked.add(place.identifier);
+    else adopted.push(inventory.put(record));
+    if (problem !== null) problems.report(problem);
   }
   await journalAll(parts, adopted);
   if (adopted.length > 0)
     log.warn({ count: adopted.length }, 'certificates were adopted that the journal did not know');
   return blocked;
+}
+
+/**
+ * The record of a directory that no journal knows: what its metadata.json says or, if that is of no use, what can be told
+ * from its certificate. Null if there is no telling; `problem` then says why.
+ * @param known no record may take anything from those in here
+ */
+export async function recordOf(
+  layout: Layout,
+  place: Place,
+  known: MemoryInventory,
+  reconstruct: Reconstruct,
+): Promise<{ record: CertificateRecord | null; problem: Problem | null }> {
+  let wrong = '';
+  let damaged = true;
+  try {
+    const record = readMetadata(layout, place);
+    damaged = false;
+    assertNew(record, known);
+    return { record, problem: null };
+  } catch (error) {
+    wrong = (error as Error).message;
+  }
+  try {
+    if (!damaged) throw new Error(wrong);
+    const record = await reconstruct(await readRemains(layout, place));
+    assertNew(record, known);
+    const message = `It cannot be used: ${wrong}. What the certificate itself and the last CRL say counts until it is restored from a backup (then run certmate reindex) or accepted (certmate doctor --repair).`;
+    return { record, problem: problemWith(place, METADATA, message) };
+  } catch (error) {
+    const also = damaged ? `; nor can its certificate: ${(error as Error).message}` : '';
+    const message = `It cannot be used, and no journal knows this certificate: ${wrong}${also}. Restore the directory from a backup; until then OCSP cannot tell its state, and the CRL keeps what the last one said.`;
+    return { record: null, problem: problemWith(place, METADATA, message) };
+  }
 }
 
 /** @throws Error if the record would take something from another one */

@@ -14,6 +14,7 @@ export const crlPlugin = plugin(
     const publisher = await CrlPublisher.open({
       authority,
       revocations: () => store.inventory.revocations(),
+      isKnown: (serial) => store.inventory.bySerial(serial) !== undefined,
       crlFolder: folders.crl,
       caFolder: folders.ca,
       clock,

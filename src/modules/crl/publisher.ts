@@ -1,11 +1,10 @@
 /** Publishes the CRL (RFC 5280 §5): full scope, numbered upward, never expired, never missing a revocation. */
-import { createHash } from 'node:crypto';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { encodeCrlEntry, readCrl } from '../../pki/crl.js';
-import { decodePem, encodePem } from '../../pki/pem.js';
+import { type CrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
 import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
+import { etagOf, type PublishedCrl, StoredCrls } from './stored-crls.js';
 
 /** What signs the CRL: the CA. */
 export interface CertListIssuer {
@@ -23,6 +22,8 @@ export interface PublisherParts {
   authority: CertListIssuer;
   /** Every revocation there is, held ones included. */
   revocations: () => Iterable<RevokedSerial>;
+  /** Whether there is a record of this serial number. */
+  isKnown: (serial: Serial) => boolean;
   /** Where `crl-<number>.der` are kept. */
   crlFolder: Folder;
   /** Where `crl.pem` is kept: the CA's folder. */
@@ -33,20 +34,11 @@ export interface PublisherParts {
   hours: number;
 }
 
-/** A published CRL and what is known of it. */
-export interface PublishedCrl {
-  number: bigint;
-  thisUpdate: Date;
-  nextUpdate: Date;
-  der: Buffer;
-  /** Strong entity tag, quoted (RFC 9110 §8.8.3). */
-  etag: string;
-  count: number;
+/** The state of a serial number that no record tells any more: what the last CRL said. */
+export interface LostSerial {
+  readonly revoked_at: Timestamp;
+  readonly reason_revoked: RevocationReason;
 }
-
-/** How many numbered CRLs stay on disk. */
-const KEPT = 10;
-const FILE = /^crl-(\d{1,48})\.der$/;
 
 interface Entry {
   bytes: Buffer;
@@ -55,7 +47,10 @@ interface Entry {
 
 export class CrlPublisher {
   readonly #parts: PublisherParts;
+  readonly #stored: StoredCrls;
   readonly #entries = new Map<Serial, Entry>();
+  /** Serial numbers on the CRL of which there is no record. */
+  readonly #lost = new Map<Serial, LostSerial>();
   #current: PublishedCrl | null = null;
   #lastNumber = 0n;
   #running: Promise<void> = Promise.resolve();
@@ -63,6 +58,8 @@ export class CrlPublisher {
 
   private constructor(parts: PublisherParts) {
     this.#parts = parts;
+    const { crlFolder, caFolder, authority, log } = parts;
+    this.#stored = new StoredCrls({ crlFolder, caFolder, issuer: authority.certificate.subject, log });
   }
 
   /**
@@ -182,76 +179,51 @@ export class CrlPublisher {
     der: Buffer,
     facts: { thisUpdate: Date; nextUpdate: Date; count: number },
   ): Promise<void> {
-    const { crlFolder, caFolder, log } = this.#parts;
     // Taken even if writing fails half-way: a number is never used for other bytes.
     this.#lastNumber = number;
-    await crlFolder.create(`crl-${number}.der`, der, { mode: 0o644 });
-    await caFolder.write('crl.pem', encodePem('X509 CRL', der), { mode: 0o644 });
+    await this.#stored.add(number, der);
     this.#current = { ...facts, number, der, etag: etagOf(der) };
-    for (const old of (await this.#numbersOnDisk()).slice(KEPT)) await crlFolder.remove(`crl-${old}.der`);
-    log.info(
+    this.#parts.log.info(
       { crl_number: String(number), revoked: facts.count, next_update: timestamp(facts.nextUpdate) },
       'CRL published',
     );
   }
 
-  /** Numbers of the CRLs on disk, newest first. */
-  async #numbersOnDisk(): Promise<bigint[]> {
-    const names = await this.#parts.crlFolder.list();
-    return names
-      .flatMap((name) => FILE.exec(name)?.[1] ?? [])
-      .map(BigInt)
-      .sort((a, b) => (a < b ? 1 : -1));
-  }
-
-  /** The number of crl.pem: the numbered files may have been tidied away, the numbers must go up all the same. */
-  async #numberInPem(): Promise<bigint> {
-    const pem = await this.#parts.caFolder.read('crl.pem');
-    try {
-      const [der] = pem === null ? [] : decodePem(pem.toString('latin1'), ['X509 CRL']);
-      return der ? readCrl(der).number : 0n;
-    } catch (error) {
-      this.#parts.log.warn({ err: error }, 'crl.pem is damaged; it is written anew');
-      return 0n;
-    }
-  }
-
   async #load(): Promise<void> {
-    const { revocations, clock, crlFolder } = this.#parts;
-    const [newest = 0n] = await this.#numbersOnDisk();
-    const inPem = await this.#numberInPem();
-    this.#lastNumber = newest > inPem ? newest : inPem;
-    const last = newest === 0n ? null : this.#read(newest, await crlFolder.read(`crl-${newest}.der`));
-    const listed = new Set(last?.serials);
+    const { revocations, clock } = this.#parts;
+    const [highest, floor] = [await this.#stored.highestNumber(), await this.#stored.floor()];
+    this.#lastNumber = highest > floor ? highest : floor;
+    const last = await this.#stored.newest();
+    const listed = last?.entries;
     for (const { serial, expires_at, revoked_at, reason, invalidity_date } of revocations()) {
-      const served = last !== null && listed.has(serial) === false && Date.parse(revoked_at) < +last.crl.thisUpdate;
+      const served = last !== null && listed?.has(serial) === false && Date.parse(revoked_at) < +last.crl.thisUpdate;
       // Gone from the last CRL, expired before it and revoked before it: it has been on one issued past its expiry.
       if (served && Date.parse(expires_at) < +last.crl.thisUpdate) continue;
       this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
     }
+    this.#keepLost((last ?? (await this.#stored.inPem()))?.entries ?? new Map());
     if (last) {
-      const missing = [...this.#entries.keys()].some((serial) => !listed.has(serial));
+      const missing = [...this.#entries.keys()].some((serial) => !last.entries.has(serial));
       this.#current = last.crl;
-      this.#incomplete = missing || [...listed].some((serial) => !this.#entries.has(serial));
+      this.#incomplete =
+        highest < floor || missing || [...last.entries.keys()].some((serial) => !this.#entries.has(serial));
     }
     if (this.#isDue(clock.now())) await this.publish();
   }
 
-  #read(number: bigint, der: Buffer | null): { crl: PublishedCrl; serials: Serial[] } | null {
-    const { authority, log } = this.#parts;
-    try {
-      if (!der) return null;
-      const { issuer, thisUpdate, nextUpdate, entries, number: written } = readCrl(der);
-      if (!issuer.equals(authority.certificate.subject) || written !== number) return null;
-      const serials = Array.from(entries, ({ serial }) => serial);
-      return { crl: { number, thisUpdate, nextUpdate, der, etag: etagOf(der), count: serials.length }, serials };
-    } catch (error) {
-      log.warn({ err: error, crl_number: String(number) }, 'the last CRL is damaged; a new one is published');
-      return null;
+  /** A revoked serial number stays on the CRL although its record is damaged or gone: nobody knows when it expires. */
+  #keepLost(listed: ReadonlyMap<Serial, CrlEntry>): void {
+    const { isKnown, log } = this.#parts;
+    for (const [serial, { revokedAt, reason, invalidityDate }] of listed) {
+      if (this.#entries.has(serial) || isKnown(serial)) continue;
+      const bytes = encodeCrlEntry({ serial, revokedAt, reason, invalidityDate });
+      this.#entries.set(serial, { bytes, expiresAt: Number.POSITIVE_INFINITY });
+      this.#lost.set(serial, { revoked_at: timestamp(revokedAt), reason_revoked: reason });
     }
+    if (this.#lost.size === 0) return;
+    log.error(
+      { count: this.#lost.size, first: [...this.#lost.keys()][0] },
+      'revoked serial numbers stay on the CRL although no record of them is left',
+    );
   }
-}
-
-function etagOf(der: Buffer): string {
-  return `"${createHash('sha256').update(der).digest('base64url').slice(0, 27)}"`;
 }

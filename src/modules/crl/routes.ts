@@ -4,7 +4,7 @@ import { timestamp } from '../../clock.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
 import { encodePem } from '../../pki/pem.js';
-import type { PublishedCrl } from './publisher.js';
+import type { PublishedCrl } from './stored-crls.js';
 import { crlInfo } from './schema.js';
 
 const tags = ['Revocation'];

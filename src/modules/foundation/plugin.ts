@@ -4,12 +4,12 @@ import plugin from 'fastify-plugin';
 import type { Config } from '../../config.js';
 import { KeyGenerator } from '../../crypto/keygen.js';
 import { Scheduler } from '../../scheduler.js';
-import { FilesystemStore } from '../../store/filesystem.js';
 import { Folder } from '../../store/folder.js';
 import { lockDirectory } from '../../store/lock.js';
 import { freeBytes } from '../../store/space.js';
 import type { Store } from '../../store/store.js';
 import type { Clock } from '../../types.js';
+import { openStore } from './open-store.js';
 
 /** The folders of modules that keep files of their own. */
 export interface Folders {
@@ -40,7 +40,7 @@ export const foundation = plugin(
     const lock = await lockDirectory(config.dataDir);
     // Hooks run last to first: the lock is given back when everything else has been closed.
     app.addHook('onClose', () => lock.release());
-    const store = await FilesystemStore.open({ dataDir: config.dataDir, clock, log: app.log });
+    const store = await openStore(config.dataDir, clock, app.log);
     app.addHook('onClose', () => store.close());
     const keys = new KeyGenerator();
     app.addHook('onClose', () => keys.close());

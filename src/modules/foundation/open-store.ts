@@ -1,0 +1,19 @@
+/** Opens the store with what it does not know by itself: how to read a certificate and a CRL. */
+import { join } from 'node:path';
+import { FilesystemStore } from '../../store/filesystem.js';
+import { Folder } from '../../store/folder.js';
+import type { Reconstruct } from '../../store/remains.js';
+import type { Clock, Log } from '../../types.js';
+import { lastRevocations } from './last-crl.js';
+import { reconstruction } from './reconstruction.js';
+
+/** The lock of the data directory must be held. @throws CertMateError STORAGE_FULL */
+export function openStore(dataDir: string, clock: Clock, log: Log): Promise<FilesystemStore> {
+  return FilesystemStore.open({ dataDir, clock, log, reconstruct: reconstructionIn(dataDir) });
+}
+
+/** Makes records out of the certificates and the CRLs of a data directory. */
+export function reconstructionIn(dataDir: string): Reconstruct {
+  const certs = new Folder(join(dataDir, 'certs'));
+  return reconstruction(() => lastRevocations(certs.folder('crl'), certs.folder('ca')));
+}
