@@ -83,6 +83,11 @@ export class CrlPublisher {
     yield* this.#entries.keys();
   }
 
+  /** What the CRL says of a serial number of which no record is left; undefined for every other one. */
+  lost(serial: Serial): LostSerial | undefined {
+    return this.#lost.get(serial);
+  }
+
   /**
    * Takes note of a changed record; the change is on the next CRL. Called whenever the store has changed one. Only serial
    * numbers whose state has changed are looked at: one that has left the CRL since it expired must not come back.

@@ -3,6 +3,7 @@ import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
 import { secondsAfter, wholeSeconds } from '../../clock.js';
 import { localSigner } from '../../crypto/file-signer.js';
 import type { Signer } from '../../crypto/signer.js';
+import { contextExplicit, sequence } from '../../pki/der.js';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -40,6 +41,8 @@ export interface Delegate {
   /** SHA-1 of its public key: the responderID byKey (RFC 6960 §4.2.1). */
   readonly keyHash: Buffer;
   readonly notAfter: Date;
+  /** How each answer that it signs ends: with its certificate; one character an octet. */
+  readonly tail: string;
 }
 
 /** Its name in answers and on pages. */
@@ -81,7 +84,8 @@ export async function certifyDelegate(
       authorityKeyIdentifier(issuer.keyIdentifier),
     ],
   });
-  return { signer: localSigner(privateKey), serial, certificate, keyHash, notAfter };
+  const tail = contextExplicit(0, sequence(certificate)).toString('latin1');
+  return { signer: localSigner(privateKey), serial, certificate, keyHash, notAfter, tail };
 }
 
 /** True when an answer signed now could outlive the delegate, less a margin in which the next one is made. */

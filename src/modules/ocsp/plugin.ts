@@ -12,10 +12,10 @@ declare module 'fastify' {
 
 export const ocspPlugin = plugin(
   async (app) => {
-    const { authority, clock, config, keys, log, store } = app;
+    const { authority, clock, config, crl, keys, log, store } = app;
     const responder = await OcspResponder.open({
       authority,
-      lookup: (serial) => stateIn(store.inventory, serial),
+      lookup: (serial) => stateIn(store.inventory, serial) ?? crl.lost(serial),
       keys,
       clock,
       log,
@@ -24,14 +24,13 @@ export const ocspPlugin = plugin(
     app.decorate('ocsp', responder);
 
     app.scheduler.add('ocsp-rotation', '*/10 * * * *', () => responder.rotateIfDue());
+    app.scheduler.add('ocsp-refresh', '30 * * * * *', () => responder.refresh());
   },
-  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'ca'] },
+  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'ca', 'crl'] },
 );
 
 /** The revocation state of a serial number, be it a present certificate's or one that a renewal replaced. */
 function stateIn(inventory: Inventory, serial: Serial): SerialState | undefined {
   const found = inventory.bySerial(serial);
-  if (!found) return undefined;
-  const { revoked_at, reason_revoked } = found.replaced ?? found.record.revocation;
-  return { revoked_at, reason: reason_revoked };
+  return found && (found.replaced ?? found.record.revocation);
 }

@@ -1,6 +1,7 @@
 /** The OCSP responder (RFC 6960, RFC 5019): bytes in, bytes out, and never an answer that the inventory contradicts. */
 import { createHash, type KeyObject } from 'node:crypto';
 import { secondsAfter, wholeSeconds } from '../../clock.js';
+import { sequence } from '../../pki/der.js';
 import { publicKeyBits } from '../../pki/keys.js';
 import {
   assembleOcspResponse,
@@ -13,11 +14,13 @@ import {
 } from '../../pki/ocsp.js';
 import type { Clock, KeyType, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
 import { certifyDelegate, type Delegate, type DelegateIssuer, isDueForRotation } from './delegate.js';
+import { Presigned, PresignedAnswers } from './presigned.js';
+import { Tallies } from './tallies.js';
 
 /** What the inventory knows of a serial number. */
 export interface SerialState {
-  revoked_at: Timestamp | null;
-  reason: RevocationReason | null;
+  readonly revoked_at: Timestamp | null;
+  readonly reason_revoked: RevocationReason | null;
 }
 
 export interface ResponderParts {
@@ -31,35 +34,50 @@ export interface ResponderParts {
   log: Log;
   /** Lifetime of an answer. */
   hours: number;
+  /** Told how long each signature took, in seconds. */
+  onSigned?: (seconds: number) => void;
+}
+
+/** From when until when an answer holds: one object for all answers of a second. */
+export interface Period {
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** The same as HTTP writes them. */
+  readonly lastModified: string;
+  readonly expires: string;
+  /** From when on (ms) a new answer is signed instead. */
+  readonly staleAt: number;
 }
 
 /** An answer and, where it may be cached, for how long (RFC 5019 §6). */
 export interface OcspAnswer {
-  body: Buffer;
-  cache: { thisUpdate: Date; nextUpdate: Date; etag: string } | null;
+  /** The DER, one character an octet: Node writes a string in one piece with the head of the response. */
+  readonly text: string;
+  readonly cache: Period | null;
+  /** Strong entity tag, quoted; empty where there is nothing to cache. */
+  readonly etag: string;
 }
 
-interface Presigned extends OcspAnswer {
-  /** The state that it tells; it leaves only while the inventory says the same. */
-  state: SerialState | undefined;
-  cache: { thisUpdate: Date; nextUpdate: Date; etag: string };
-  /** From when on a new answer is signed instead. */
-  staleAt: number;
-}
-
-/** Answers kept; at about 1 KB each. The oldest goes first. */
-const MOST_PRESIGNED = 200_000;
+/** Answers are signed again in the background from this part of their life on, and on demand from half of it on. */
+const REFRESH_FROM = 0.4;
+/** So many at a time, one after another: about a tenth of a second's work, most of it off the loop. */
+const REFRESHED_IN_ONE_GO = 2000;
 const HASHES = ['sha1', 'sha256', 'sha384', 'sha512'] as const;
 
 export class OcspResponder {
+  /** How many answers of each kind have left. */
+  readonly tallies = new Tallies();
   readonly #parts: ResponderParts;
   /** Issuer name and key hash per algorithm, concatenated. */
   readonly #issuer: Record<(typeof HASHES)[number], Buffer>;
-  readonly #presigned = new Map<string, Presigned>();
+  readonly #presigned = new PresignedAnswers();
   /** Delegates that may still have answers in caches: the present one last. */
   readonly #serials = new Set<Serial>();
+  readonly #malformed = this.tallies.of('malformed', 'none');
+  readonly #unauthorized = this.tallies.of('unauthorized', 'none');
   #delegate: Delegate;
   #rotation: Promise<void> | null = null;
+  #period: Period | null = null;
 
   private constructor(parts: ResponderParts, delegate: Delegate) {
     this.#parts = parts;
@@ -106,66 +124,137 @@ export class OcspResponder {
   }
 
   /**
-   * Answers one request.
+   * Answers one request; at once where the answer has been signed before, as it has for most.
    * @param request the DER of an OCSPRequest
    * @returns always an answer; errors are the unsigned five bytes of RFC 6960 §4.2.1
    */
-  async respond(request: Buffer): Promise<OcspAnswer> {
+  respond(request: Buffer): OcspAnswer | Promise<OcspAnswer> {
+    const kept = this.#presigned.get(request);
+    if (kept !== undefined && this.#holds(kept)) return this.#leaves(kept);
     let parsed: ReturnType<typeof readOcspRequest>;
     try {
       parsed = readOcspRequest(request);
     } catch (error) {
-      if (error instanceof OcspMalformed) return MALFORMED;
-      throw error;
+      if (!(error instanceof OcspMalformed)) throw error;
+      this.#malformed.count += 1;
+      return MALFORMED;
     }
     const { certIds, nonce } = parsed;
+    if (!certIds.some((certId) => this.#isOurs(certId))) {
+      this.#unauthorized.count += 1;
+      return UNAUTHORIZED;
+    }
     const [first] = certIds;
-    if (!certIds.some((certId) => this.#isOurs(certId))) return UNAUTHORIZED;
-    if (first && certIds.length === 1 && nonce === null) return this.#presignedFor(first);
-    const now = wholeSeconds(this.#parts.clock.now());
-    return { body: await this.#sign(certIds, nonce, now), cache: null };
+    if (first && certIds.length === 1 && nonce === null) return this.#answerFor(first, plainRequest(first.raw));
+    return this.#answerOnce(certIds, nonce);
   }
 
-  async #presignedFor(certId: CertId): Promise<OcspAnswer> {
+  /**
+   * Signs answers again that are about to reach half their life, so that nobody has to wait for it; those that nobody
+   * has asked for go. A bounded amount of work; call it often.
+   */
+  async refresh(): Promise<void> {
     const { clock, hours } = this.#parts;
-    // One character a byte: the cheapest key that a Map can hold.
-    const key = certId.raw.toString('latin1');
-    const state = this.stateOf(certId.serial);
-    const kept = this.#presigned.get(key);
-    const present = clock.now();
-    if (kept && isSame(kept.state, state) && present.getTime() < kept.staleAt && present >= kept.cache.thisUpdate) {
-      return kept;
+    const before = clock.now().getTime() - hours * 3_600_000 * REFRESH_FROM;
+    for (const request of this.#presigned.due(before, REFRESHED_IN_ONE_GO)) {
+      const [certId] = readOcspRequest(request).certIds;
+      if (!certId) continue;
+      const { answer } = await this.#presign(certId, request);
+      if (answer instanceof Presigned) answer.asked = false;
     }
-    const now = wholeSeconds(present);
-    const signed = await this.#sign([certId], null, now);
-    const nextUpdate = secondsAfter(now, hours * 3600);
-    const answer: Presigned = {
-      body: copied(signed),
-      state,
-      cache: { thisUpdate: now, nextUpdate, etag: `"${createHash('sha1').update(signed).digest('base64url')}"` },
-      staleAt: now.getTime() + hours * 1_800_000,
-    };
-    // Serial numbers never issued are endless: keeping answers for them would let anybody fill the memory.
-    if (state === undefined) return answer;
-    if (!isSame(this.stateOf(certId.serial), state)) return this.#presignedFor(certId);
-    if (this.#presigned.size >= MOST_PRESIGNED && !this.#presigned.has(key)) {
-      const [oldest] = this.#presigned.keys();
-      if (oldest !== undefined) this.#presigned.delete(oldest);
-    }
-    this.#presigned.set(key, answer);
+  }
+
+  /** How many answers are kept. */
+  get kept(): number {
+    return this.#presigned.size;
+  }
+
+  /** Whether a kept answer is still true and young enough. */
+  #holds({ serial, state, cache }: Presigned): boolean {
+    const now = this.#parts.clock.now().getTime();
+    return now < cache.staleAt && now >= cache.thisUpdate.getTime() && isSame(state, this.stateOf(serial));
+  }
+
+  #leaves(answer: Presigned): Presigned {
+    answer.asked = true;
+    answer.tally.count += 1;
     return answer;
   }
 
-  async #sign(certIds: readonly CertId[], nonce: Buffer | null, now: Date): Promise<Buffer> {
-    const delegate = this.#delegate;
-    const nextUpdate = secondsAfter(now, this.#parts.hours * 3600);
-    const responses = certIds.map((certId): SingleResponse => {
-      const state = this.#isOurs(certId) ? this.stateOf(certId.serial) : undefined;
-      return { certId: certId.raw, status: statusFor(state), thisUpdate: now, nextUpdate };
-    });
-    const data = buildResponseData({ responderKeyHash: delegate.keyHash, producedAt: now, responses, nonce });
-    const signature = await delegate.signer.sign(data);
-    return assembleOcspResponse(data, delegate.signer.scheme, signature, [delegate.certificate]);
+  async #answerFor(certId: CertId, request: Buffer): Promise<OcspAnswer> {
+    const kept = this.#presigned.get(request);
+    if (kept !== undefined && this.#holds(kept)) return this.#leaves(kept);
+    for (;;) {
+      const { answer, state } = await this.#presign(certId, request);
+      // It was changed while the answer was being signed: this one has become a lie.
+      if (!isSame(this.stateOf(certId.serial), state)) continue;
+      this.tallies.of(statusName(state), 'miss').count += 1;
+      return answer;
+    }
+  }
+
+  /** Signs an answer that may be cached, and keeps it. */
+  async #presign(certId: CertId, request: Buffer): Promise<{ answer: OcspAnswer; state: SerialState | undefined }> {
+    const { serial } = certId;
+    const state = this.stateOf(serial);
+    const cache = this.#periodFrom(wholeSeconds(this.#parts.clock.now()));
+    const signer = this.#delegate;
+    const signed = await this.#sign([certId], null, cache, signer);
+    const etag = `"${createHash('sha1').update(signed).digest('base64url')}"`;
+    // Serial numbers never issued are endless: keeping answers for them would let anybody fill the memory.
+    if (state === undefined) return { answer: { text: signed.toString('latin1'), cache, etag }, state };
+    const tally = this.tallies.of(statusName(state), 'hit');
+    const answer = new Presigned(signed, signer, { serial, state, cache, etag, tally });
+    if (signer === this.#delegate) this.#presigned.put(request, answer);
+    return { answer, state };
+  }
+
+  async #answerOnce(certIds: readonly CertId[], nonce: Buffer | null): Promise<OcspAnswer> {
+    const [first] = certIds;
+    const status = first && certIds.length === 1 ? statusName(this.#stateFor(first)) : 'several';
+    const period = this.#periodFrom(wholeSeconds(this.#parts.clock.now()));
+    const signed = await this.#sign(certIds, nonce, period, this.#delegate);
+    this.tallies.of(status, nonce === null ? 'miss' : 'nonce').count += 1;
+    return { text: signed.toString('latin1'), cache: null, etag: '' };
+  }
+
+  async #sign(
+    certIds: readonly CertId[],
+    nonce: Buffer | null,
+    { thisUpdate, nextUpdate }: Period,
+    { signer, keyHash, certificate }: Delegate,
+  ): Promise<Buffer> {
+    const responses = certIds.map(
+      (certId): SingleResponse => ({
+        certId: certId.raw,
+        status: statusFor(this.#stateFor(certId)),
+        thisUpdate,
+        nextUpdate,
+      }),
+    );
+    const data = buildResponseData({ responderKeyHash: keyHash, producedAt: thisUpdate, responses, nonce });
+    const began = performance.now();
+    const signature = await signer.sign(data);
+    this.#parts.onSigned?.((performance.now() - began) / 1000);
+    return assembleOcspResponse(data, signer.scheme, signature, [certificate]);
+  }
+
+  #periodFrom(thisUpdate: Date): Period {
+    if (this.#period?.thisUpdate.getTime() === thisUpdate.getTime()) return this.#period;
+    const { hours } = this.#parts;
+    const nextUpdate = secondsAfter(thisUpdate, hours * 3600);
+    this.#period = {
+      thisUpdate,
+      nextUpdate,
+      lastModified: thisUpdate.toUTCString(),
+      expires: nextUpdate.toUTCString(),
+      staleAt: thisUpdate.getTime() + hours * 1_800_000,
+    };
+    return this.#period;
+  }
+
+  #stateFor(certId: CertId): SerialState | undefined {
+    return this.#isOurs(certId) ? this.stateOf(certId.serial) : undefined;
   }
 
   #isOurs({ hash, issuerNameHash, issuerKeyHash }: CertId): boolean {
@@ -181,23 +270,29 @@ export class OcspResponder {
   }
 }
 
-const GOOD: SerialState = { revoked_at: null, reason: null };
-const MALFORMED: OcspAnswer = { body: OCSP_ERROR.malformedRequest, cache: null };
-const UNAUTHORIZED: OcspAnswer = { body: OCSP_ERROR.unauthorized, cache: null };
+const GOOD: SerialState = { revoked_at: null, reason_revoked: null };
+const MALFORMED: OcspAnswer = { text: OCSP_ERROR.malformedRequest.toString('latin1'), cache: null, etag: '' };
+const UNAUTHORIZED: OcspAnswer = { text: OCSP_ERROR.unauthorized.toString('latin1'), cache: null, etag: '' };
+
+/** The shortest request for one CertID (RFC 6960 §4.1.1). */
+function plainRequest(certId: Buffer): Buffer {
+  return sequence(sequence(sequence(sequence(certId))));
+}
 
 function statusFor(state: SerialState | undefined): SingleResponse['status'] {
   if (state === undefined) return 'unknown';
   if (state.revoked_at === null) return 'good';
-  return { revokedAt: new Date(state.revoked_at), reason: state.reason ?? 'unspecified' };
+  return { revokedAt: new Date(state.revoked_at), reason: state.reason_revoked ?? 'unspecified' };
+}
+
+function statusName(state: SerialState | undefined): 'good' | 'revoked' | 'unknown' {
+  if (state === undefined) return 'unknown';
+  return state.revoked_at === null ? 'good' : 'revoked';
 }
 
 function isSame(a: SerialState | undefined, b: SerialState | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && a.revoked_at === b.revoked_at && a.reason === b.reason);
-}
-
-/** A copy outside the shared slab: kept answers would otherwise pin 8 KB each. */
-function copied(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  bytes.copy(copy);
-  return copy;
+  return (
+    a === b ||
+    (a !== undefined && b !== undefined && a.revoked_at === b.revoked_at && a.reason_revoked === b.reason_revoked)
+  );
 }

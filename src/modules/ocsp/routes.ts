@@ -5,6 +5,7 @@ import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
+import { sendOctets } from '../../http/octets.js';
 import { OCSP_ERROR } from '../../pki/ocsp.js';
 import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';
@@ -27,10 +28,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
   app.post(
     '/ocsp',
     { schema: { summary: 'Answer an OCSP request (RFC 6960) in DER', tags, response: { 200: binary(MEDIA_TYPE) } } },
-    async (request, reply) => {
-      const answer = await ocsp.respond(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
-      return send(request, reply, answer);
-    },
+    (request, reply) => answer(request, reply, Buffer.isBuffer(request.body) ? request.body : NOTHING),
   );
 
   for (const path of ['/ocsp', '/ocsp/*']) {
@@ -43,11 +41,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
           response: { 200: binary(MEDIA_TYPE) },
         },
       },
-      async (request, reply) => {
-        const der = requestInPath(request.raw.url ?? '');
-        if (der === null) return answerMalformed(reply);
-        return send(request, reply, await ocsp.respond(der));
-      },
+      (request, reply) => answer(request, reply, requestInPath(request.raw.url ?? '')),
     );
   }
 
@@ -81,41 +75,54 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
         next_update: timestamp(secondsAfter(now, config.ocspHours * 3600)),
         responder_name: RESPONDER_NAME,
         revocation_time: state?.revoked_at ?? null,
-        revocation_reason: revoked ? (state.reason ?? 'unspecified') : null,
+        revocation_reason: revoked ? (state.reason_revoked ?? 'unspecified') : null,
       };
     },
   );
 
-  function send(request: FastifyRequest, reply: FastifyReply, { body, cache }: OcspAnswer): FastifyReply {
-    reply.type(MEDIA_TYPE);
+  /** Answers at once where nothing has to be signed: a promise would cost more than the rest. */
+  function answer(request: FastifyRequest, reply: FastifyReply, der: Buffer): Promise<void> | void {
+    const response = ocsp.respond(der);
+    if (!(response instanceof Promise)) return send(request, reply, response);
+    return response.then((signed) => send(request, reply, signed));
+  }
+
+  function send(request: FastifyRequest, reply: FastifyReply, { text, cache, etag }: OcspAnswer): void {
     // RFC 5019 §6.2: only what may be cached says so; errors and answers to a nonce say nothing of the kind.
-    if (cache === null) return reply.send(body);
+    if (cache === null) return sendOctets(reply, ['content-type', MEDIA_TYPE], text);
     const left = Math.floor((cache.nextUpdate.getTime() - clock.now().getTime()) / 1000) - 1;
-    reply
-      .header('Cache-Control', `max-age=${Math.max(0, left)}, public, no-transform, must-revalidate`)
-      .header('Expires', cache.nextUpdate.toUTCString());
-    const validator = { etag: cache.etag, lastModified: cache.thisUpdate };
-    if (request.method !== 'POST' && conditional(request, reply, validator)) return reply;
-    if (request.method === 'POST')
-      reply.header('ETag', cache.etag).header('Last-Modified', cache.thisUpdate.toUTCString());
-    return reply.send(body);
+    const freshness = `max-age=${Math.max(0, left)}, public, no-transform, must-revalidate`;
+    if (request.method !== 'POST' && isConditional(request)) {
+      reply.header('cache-control', freshness).header('expires', cache.expires);
+      if (conditional(request, reply, { etag, lastModified: cache.thisUpdate })) return;
+    }
+    const { expires, lastModified } = cache;
+    const headers = ['content-type', MEDIA_TYPE, 'cache-control', freshness];
+    headers.push('expires', expires, 'etag', etag, 'last-modified', lastModified);
+    sendOctets(reply, headers, text);
   }
 };
+
+const NOTHING = Buffer.alloc(0);
+
+function isConditional({ headers }: FastifyRequest): boolean {
+  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined;
+}
 
 /**
  * The request in `/api/ocsp/<base64>`, in every spelling that clients use: percent-encoded or not, with doubled slashes
  * in front (a base URL that ends in one), without padding.
- * @returns null when it is no base64
+ * @returns nothing, which is malformed as well, when it is no base64
  */
-function requestInPath(url: string): Buffer | null {
+function requestInPath(url: string): Buffer {
   const path = url.split('?', 1)[0] ?? '';
   const start = path.indexOf('/ocsp');
   let text: string;
   try {
     text = decodeURIComponent(path.slice(start + '/ocsp'.length)).replace(/^\/+/, '');
   } catch {
-    return null;
+    return NOTHING;
   }
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return null;
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return NOTHING;
   return Buffer.from(text, 'base64');
 }

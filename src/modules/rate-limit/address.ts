@@ -6,7 +6,8 @@ import { isIPv6, SocketAddress } from 'node:net';
  * that anybody is given: `2001:db8:0:7::/64`.
  */
 export function callerAddress(ip: string): string {
-  if (!isIPv6(ip)) return ip;
+  // Most are IPv4; the full test is a long regular expression.
+  if (!ip.includes(':') || !isIPv6(ip)) return ip;
   const { address } = new SocketAddress({ address: ip, family: 'ipv6' });
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

@@ -1,0 +1,93 @@
+/** Answers signed in advance: one for each CertID that is asked about, kept while clients ask. */
+
+import type { Serial } from '../../types.js';
+import type { Delegate } from './delegate.js';
+import type { OcspAnswer, Period, SerialState } from './responder.js';
+import type { Tally } from './tallies.js';
+
+/** Answers kept, at about half a kilobyte each. The one signed longest ago goes first. */
+const MOST_KEPT = 200_000;
+
+/** The longest plain request for one CertID: SHA-512 and a serial number of 64 octets. */
+const LONGEST_KEY = 256;
+
+/** An answer without nonce for one CertID. */
+export class Presigned implements OcspAnswer {
+  readonly serial: Serial;
+  /** The state that it tells; it leaves only while the inventory says the same. */
+  readonly state: SerialState;
+  readonly cache: Period;
+  readonly etag: string;
+  /** Counted each time it leaves. */
+  readonly tally: Tally;
+  /** Whether anybody has asked for it since it was signed; what nobody asks for is not signed again. */
+  asked = true;
+  readonly #head: string;
+  readonly #signer: Delegate;
+
+  /** @param der the complete answer; what does not differ between answers of one signer is not kept twice */
+  constructor(
+    der: Buffer,
+    signer: Delegate,
+    told: { serial: Serial; state: SerialState; cache: Period; etag: string; tally: Tally },
+  ) {
+    this.serial = told.serial;
+    this.state = told.state;
+    this.cache = told.cache;
+    this.etag = told.etag;
+    this.tally = told.tally;
+    this.#signer = signer;
+    this.#head = der.toString('latin1', 0, der.length - signer.tail.length);
+  }
+
+  get text(): string {
+    return this.#head + this.#signer.tail;
+  }
+}
+
+/** Keyed by the plainest request for the CertID, so that most requests need not be read before their answer is found. */
+export class PresignedAnswers {
+  /** In the order of signing. */
+  readonly #answers = new Map<string, Presigned>();
+
+  get size(): number {
+    return this.#answers.size;
+  }
+
+  /** The answer kept for exactly this request. */
+  get(request: Buffer): Presigned | undefined {
+    return request.length > LONGEST_KEY ? undefined : this.#answers.get(request.toString('latin1'));
+  }
+
+  /** @param request the plainest request: nothing in it but the CertID */
+  put(request: Buffer, answer: Presigned): void {
+    if (request.length > LONGEST_KEY) return;
+    const key = request.toString('latin1');
+    this.#answers.delete(key);
+    if (this.#answers.size >= MOST_KEPT) {
+      for (const oldest of this.#answers.keys()) {
+        this.#answers.delete(oldest);
+        break;
+      }
+    }
+    this.#answers.set(key, answer);
+  }
+
+  /**
+   * Takes out those signed at `before` (ms) or earlier that nobody has asked for since.
+   * @returns the requests of the others, at most so many, signed longest ago first
+   */
+  due(before: number, most: number): Buffer[] {
+    const requests: Buffer[] = [];
+    for (const [key, answer] of this.#answers) {
+      if (requests.length === most || answer.cache.thisUpdate.getTime() > before) break;
+      if (answer.asked) requests.push(Buffer.from(key, 'latin1'));
+      else this.#answers.delete(key);
+    }
+    return requests;
+  }
+
+  clear(): void {
+    this.#answers.clear();
+  }
+}
