@@ -1,8 +1,11 @@
 /** How a route that answers with a file describes it. */
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 
-// A Buffer is sent as it is, past every serializer: the schema is there for the API's description.
-const file = z.custom<Buffer>((value) => Buffer.isBuffer(value)).meta({ type: 'string', format: 'binary' });
+// A Buffer or a stream is sent as it is, past every serializer: the schema is there for the API's description.
+const file = z
+  .custom<Buffer | Readable>((value) => Buffer.isBuffer(value) || value instanceof Readable)
+  .meta({ type: 'string', format: 'binary' });
 
 /** The response schema of a file that comes in one of these media types. */
 export function binary(...mediaTypes: string[]) {

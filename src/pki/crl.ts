@@ -130,6 +130,8 @@ export interface CertificateList {
   count: number;
   /** The entries in order, each decoded when it is come to; a DerError then says that one is malformed. */
   entries: Iterable<CrlEntry>;
+  /** The same in DER. */
+  encodedEntries: Iterable<Buffer>;
 }
 
 /**
@@ -167,6 +169,7 @@ export function readCrl(der: Buffer): CertificateList {
     number,
     count: revoked === null ? 0 : countEntries(revoked),
     entries: { [Symbol.iterator]: () => decodeEntries(revoked) },
+    encodedEntries: { [Symbol.iterator]: () => eachEntry(revoked) },
   };
 }
 
@@ -194,12 +197,20 @@ function countEntries(revoked: Buffer): number {
 }
 
 function* decodeEntries(revoked: Buffer | null): Generator<CrlEntry> {
-  if (revoked === null) return;
-  const list = new DerReader(revoked).sequence();
-  while (!list.atEnd) yield decodeEntry(list.sequence());
+  for (const entry of eachEntry(revoked)) yield decodeCrlEntry(entry);
 }
 
-function decodeEntry(fields: DerReader): CrlEntry {
+function* eachEntry(revoked: Buffer | null): Generator<Buffer> {
+  if (revoked === null) return;
+  const list = new DerReader(revoked).sequence();
+  while (!list.atEnd) yield list.read(TAG.sequence).raw;
+}
+
+/** Reads one entry. @throws DerError if it is malformed or has a critical extension that is not known */
+export function decodeCrlEntry(der: Buffer): CrlEntry {
+  const outer = new DerReader(der);
+  const fields = outer.sequence();
+  outer.end();
   const entry: CrlEntry = {
     serial: serialFromBytes(fields.integerBytes()),
     revokedAt: fields.time(),

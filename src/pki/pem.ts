@@ -9,6 +9,48 @@ export function encodePem(label: string, der: Buffer): string {
   return `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n`;
 }
 
+/** Octets that are encoded at a time: whole lines of 48. */
+const ENCODED_AT_ONCE = 48 * 1024;
+
+/** The same as `encodePem` of all the pieces together, bit by bit, so that nothing large is ever in memory twice. */
+export function* pemPieces(label: string, pieces: Iterable<Buffer>): Generator<Buffer> {
+  yield Buffer.from(`-----BEGIN ${label}-----\n`);
+  let rest = Buffer.alloc(0);
+  for (const piece of pieces) {
+    let at = 0;
+    if (rest.length > 0) {
+      at = Math.min(piece.length, ENCODED_AT_ONCE - rest.length);
+      rest = Buffer.concat([rest, piece.subarray(0, at)]);
+      if (rest.length < ENCODED_AT_ONCE) continue;
+      yield linesOf(rest);
+    }
+    for (; at + ENCODED_AT_ONCE <= piece.length; at += ENCODED_AT_ONCE) {
+      yield linesOf(piece.subarray(at, at + ENCODED_AT_ONCE));
+    }
+    rest = Buffer.from(piece.subarray(at));
+  }
+  if (rest.length > 0) yield linesOf(rest);
+  yield Buffer.from(`-----END ${label}-----\n`);
+}
+
+/** How many octets `encodePem` makes of so many. */
+export function pemSize(label: string, octets: number): number {
+  const base64 = 4 * Math.ceil(octets / 3);
+  return base64 + Math.ceil(base64 / 64) + 2 * label.length + '-----BEGIN -----\n-----END -----\n'.length;
+}
+
+function linesOf(bytes: Buffer): Buffer {
+  const base64 = Buffer.from(bytes.toString('base64'), 'latin1');
+  const lines = Buffer.allocUnsafe(base64.length + Math.ceil(base64.length / 64));
+  let at = 0;
+  for (let start = 0; start < base64.length; start += 64) {
+    at += base64.copy(lines, at, start, start + 64);
+    lines[at] = 0x0a;
+    at += 1;
+  }
+  return lines;
+}
+
 const BEGIN = '-----BEGIN ';
 const DASHES = '-----';
 

@@ -3,8 +3,8 @@ import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CertMateError } from '../errors.js';
 
-/** What can be written: text as UTF-8, bytes, or bytes in pieces that are never joined into one. */
-export type FileData = string | Uint8Array | readonly Uint8Array[];
+/** What can be written: text as UTF-8, bytes, or bytes in pieces that are never joined into one, made as they are needed. */
+export type FileData = string | Uint8Array | Iterable<Uint8Array>;
 
 const GATHERED_BYTES = 1 << 20;
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeBase64, decodePem, encodePem } from '../../src/pki/pem.js';
+import { decodeBase64, decodePem, encodePem, pemPieces, pemSize } from '../../src/pki/pem.js';
+import { seeded } from './mutations.js';
 import { output, without } from './programs.js';
 import { caTemplate, certify, keys } from './samples.js';
 
@@ -65,5 +66,23 @@ describe('PEM', () => {
   it('reads base64 by itself', () => {
     assert.deepEqual(decodeBase64(' MAA=\n'), Buffer.of(0x30, 0));
     assert.throws(() => decodeBase64('MAA'), refused);
+  });
+});
+
+describe('PEM in pieces', () => {
+  it('is the same as PEM in one, however the bytes are cut', () => {
+    const random = seeded(7);
+    for (const size of [0, 1, 47, 48, 49, 49_151, 49_152, 49_153, 150_000]) {
+      const der = Buffer.from(Array.from({ length: size }, () => random(256)));
+      const pieces: Buffer[] = [];
+      for (let at = 0; at < size; ) {
+        const length = 1 + random(random(2) === 0 ? 60_000 : 100);
+        pieces.push(der.subarray(at, at + length));
+        at += length;
+      }
+      const text = Buffer.concat([...pemPieces('X509 CRL', pieces)]).toString();
+      assert.equal(text, encodePem('X509 CRL', der));
+      assert.equal(text.length, pemSize('X509 CRL', size));
+    }
   });
 });

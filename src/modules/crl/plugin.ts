@@ -1,6 +1,6 @@
 /** Keeps the CRL fresh and offers it as `app.crl`. */
 import plugin from 'fastify-plugin';
-import { CrlPublisher } from './publisher.js';
+import { AGEING_FROM, CrlPublisher, OLD_FROM } from './publisher.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,16 +26,11 @@ export const crlPlugin = plugin(
 
     app.scheduler.add('crl-refresh', '* * * * *', () => publisher.refresh());
 
-    health.add('crl', async () => {
-      const { thisUpdate, nextUpdate } = publisher.current;
-      const life = nextUpdate.getTime() - thisUpdate.getTime();
-      const used = (clock.now().getTime() - thisUpdate.getTime()) / life;
-      return used < 0.9
-        ? { ok: true }
-        : {
-            ok: false,
-            detail: `the CRL is ${Math.round(used * 100)} % through its life; see the log for why it is not renewed`,
-          };
+    health.add('crl', () => {
+      const used = publisher.current.used(clock.now());
+      if (used < AGEING_FROM) return { ok: true };
+      const detail = `the CRL is ${Math.round(used * 100)} % through its life; see the log for why it is not renewed`;
+      return { ok: used < OLD_FROM, detail };
     });
   },
   { name: 'crl', fastify: '5.x', dependencies: ['foundation', 'health', 'ca'] },

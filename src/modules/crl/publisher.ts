@@ -1,15 +1,19 @@
 /** Publishes the CRL (RFC 5280 §5): full scope, numbered upward, never expired, never missing a revocation. */
+import type { KeyObject } from 'node:crypto';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { type CrlEntry, encodeCrlEntry } from '../../pki/crl.js';
+import { decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
+import { CrlEntries, NEVER } from './entries.js';
+import { PublishedCrl } from './published-crl.js';
 import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
-import { etagOf, type PublishedCrl, StoredCrls } from './stored-crls.js';
+import { StoredCrls } from './stored-crls.js';
 
 /** What signs the CRL: the CA. */
 export interface CertListIssuer {
   readonly subjectText: string;
   readonly certificate: { readonly subject: Buffer; readonly notAfter: Date };
+  readonly signer: { readonly publicKey: KeyObject };
   signCertList(request: {
     thisUpdate: Date;
     nextUpdate: Date;
@@ -40,15 +44,19 @@ export interface LostSerial {
   readonly reason_revoked: RevocationReason;
 }
 
-interface Entry {
-  bytes: Buffer;
-  expiresAt: number;
-}
+/** A CRL is replaced at half its life. From these parts of it on that has failed for long: a warning, then an alarm. */
+export const AGEING_FROM = 0.75;
+export const OLD_FROM = 0.9;
+/** Between two warnings about the same CRL. */
+const WARNING_STEP = 0.05;
+
+/** The expiry of an entry that was on the last CRL and that no record has spoken for yet. */
+const UNSETTLED = NEVER - 1;
 
 export class CrlPublisher {
   readonly #parts: PublisherParts;
   readonly #stored: StoredCrls;
-  readonly #entries = new Map<Serial, Entry>();
+  readonly #entries = new CrlEntries();
   /** Serial numbers on the CRL of which there is no record. */
   readonly #lost = new Map<Serial, LostSerial>();
   #current: PublishedCrl | null = null;
@@ -59,7 +67,8 @@ export class CrlPublisher {
   private constructor(parts: PublisherParts) {
     this.#parts = parts;
     const { crlFolder, caFolder, authority, log } = parts;
-    this.#stored = new StoredCrls({ crlFolder, caFolder, issuer: authority.certificate.subject, log });
+    const issuer = { subject: authority.certificate.subject, publicKey: authority.signer.publicKey };
+    this.#stored = new StoredCrls({ crlFolder, caFolder, issuer, log });
   }
 
   /**
@@ -79,8 +88,8 @@ export class CrlPublisher {
   }
 
   /** The serial numbers on the next CRL, oldest revocation first. */
-  *serials(): Iterable<Serial> {
-    yield* this.#entries.keys();
+  serials(): Iterable<Serial> {
+    return this.#entries.serials();
   }
 
   /** What the CRL says of a serial number of which no record is left; undefined for every other one. */
@@ -116,20 +125,37 @@ export class CrlPublisher {
     return next;
   }
 
-  /** Publishes if the current CRL is past half its life or a build failed before. */
+  /** Publishes if the current CRL is past half its life or a build failed before; says in the log if that goes on. */
   async refresh(): Promise<void> {
-    if (this.#isDue(this.#parts.clock.now())) await this.publish();
+    const now = this.#parts.clock.now();
+    try {
+      if (this.#isDue(now)) await this.publish();
+    } finally {
+      this.#warnIfOld(now);
+    }
   }
 
   #isDue(now: Date): boolean {
     if (!this.#current || this.#incomplete) return true;
-    const { thisUpdate, nextUpdate } = this.#current;
-    const half = (nextUpdate.getTime() - thisUpdate.getTime()) / 2;
-    return now.getTime() >= thisUpdate.getTime() + half || now < secondsAfter(thisUpdate, -300);
+    return this.#current.used(now) >= 0.5 || now < secondsAfter(this.#current.thisUpdate, -300);
+  }
+
+  #warnIfOld(now: Date): void {
+    const { number, nextUpdate } = this.current;
+    const used = this.current.used(now);
+    if (used < AGEING_FROM) this.#warnedAt = 0;
+    if (used < Math.max(AGEING_FROM, this.#warnedAt + WARNING_STEP)) return;
+    this.#warnedAt = used;
+    const details = { crl_number: String(number), next_update: timestamp(nextUpdate), used_percent: percent(used) };
+    const message = 'the CRL grows old and is not renewed; once it has expired, every certificate is refused';
+    if (used < OLD_FROM) this.#parts.log.warn(details, message);
+    else this.#parts.log.error(details, message);
   }
 
   /** True while a revocation is noted that no CRL holds yet, because building it failed or has not begun. */
   #incomplete = false;
+  /** The part of its life at which the log last spoke of the present CRL; 0 if it has not. */
+  #warnedAt = 0;
 
   #set(
     serial: Serial,
@@ -148,50 +174,33 @@ export class CrlPublisher {
       reason: reason ?? 'unspecified',
       invalidityDate: invalidityDate === null ? null : new Date(invalidityDate),
     });
-    if (this.#entries.get(serial)?.bytes.equals(bytes)) return;
-    this.#entries.set(serial, { bytes, expiresAt: Date.parse(expiresAt) });
-    this.#incomplete = true;
+    if (this.#entries.put(bytes, secondsOf(expiresAt))) this.#incomplete = true;
   }
 
   async #build(): Promise<void> {
-    const { authority, clock, hours } = this.#parts;
+    const { authority, clock, hours, log } = this.#parts;
     const thisUpdate = wholeSeconds(clock.now());
     const planned = secondsAfter(thisUpdate, hours * 3600);
     const nextUpdate = planned > authority.certificate.notAfter ? authority.certificate.notAfter : planned;
-    const included = [...this.#entries];
+    const { mark, size: count } = this.#entries;
+    const entries = this.#entries.pieces();
     this.#incomplete = false;
     try {
       const number = this.#lastNumber + 1n;
-      const pieces = await authority.signCertList({
-        thisUpdate,
-        nextUpdate,
-        number,
-        entries: included.map(([, { bytes }]) => bytes),
-      });
-      await this.#store(number, Buffer.concat(pieces), { thisUpdate, nextUpdate, count: included.length });
+      const pieces = await authority.signCertList({ thisUpdate, nextUpdate, number, entries });
+      // Taken even if writing fails half-way: a number is never used for other bytes.
+      this.#lastNumber = number;
+      const crl = new PublishedCrl(pieces, { number, thisUpdate, nextUpdate, count });
+      await this.#stored.add(crl);
+      this.#current = crl;
     } catch (error) {
       this.#incomplete = true;
       throw error;
     }
+    const { number } = this.#current;
+    log.info({ crl_number: String(number), revoked: count, next_update: timestamp(nextUpdate) }, 'CRL published');
     // RFC 5280 §3.3: an entry stays until it has been on one CRL issued after the certificate expired.
-    for (const [serial, entry] of included) {
-      if (entry.expiresAt < thisUpdate.getTime() && this.#entries.get(serial) === entry) this.#entries.delete(serial);
-    }
-  }
-
-  async #store(
-    number: bigint,
-    der: Buffer,
-    facts: { thisUpdate: Date; nextUpdate: Date; count: number },
-  ): Promise<void> {
-    // Taken even if writing fails half-way: a number is never used for other bytes.
-    this.#lastNumber = number;
-    await this.#stored.add(number, der);
-    this.#current = { ...facts, number, der, etag: etagOf(der) };
-    this.#parts.log.info(
-      { crl_number: String(number), revoked: facts.count, next_update: timestamp(facts.nextUpdate) },
-      'CRL published',
-    );
+    this.#entries.deleteExpired(thisUpdate.getTime() / 1000, mark);
   }
 
   async #load(): Promise<void> {
@@ -199,30 +208,35 @@ export class CrlPublisher {
     const [highest, floor] = [await this.#stored.highestNumber(), await this.#stored.floor()];
     this.#lastNumber = highest > floor ? highest : floor;
     const last = await this.#stored.newest();
-    const listed = last?.entries;
+    for (const entry of (last ?? (await this.#stored.inPem()))?.entries ?? []) {
+      this.#entries.put(isShort(entry) ? entry : encodeCrlEntry(decodeCrlEntry(entry)), UNSETTLED);
+    }
+    this.#incomplete = highest < floor;
+    const issued = last ? last.crl.thisUpdate.getTime() : 0;
     for (const { serial, expires_at, revoked_at, reason, invalidity_date } of revocations()) {
-      const served = last !== null && listed?.has(serial) === false && Date.parse(revoked_at) < +last.crl.thisUpdate;
       // Gone from the last CRL, expired before it and revoked before it: it has been on one issued past its expiry.
-      if (served && Date.parse(expires_at) < +last.crl.thisUpdate) continue;
-      this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+      const served = Date.parse(revoked_at) < issued && Date.parse(expires_at) < issued && !this.#entries.has(serial);
+      if (!served) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
     }
-    this.#keepLost((last ?? (await this.#stored.inPem()))?.entries ?? new Map());
-    if (last) {
-      const missing = [...this.#entries.keys()].some((serial) => !last.entries.has(serial));
-      this.#current = last.crl;
-      this.#incomplete =
-        highest < floor || missing || [...last.entries.keys()].some((serial) => !this.#entries.has(serial));
-    }
+    this.#settleRest();
+    if (last) this.#current = last.crl;
     if (this.#isDue(clock.now())) await this.publish();
   }
 
-  /** A revoked serial number stays on the CRL although its record is damaged or gone: nobody knows when it expires. */
-  #keepLost(listed: ReadonlyMap<Serial, CrlEntry>): void {
+  /**
+   * Entries of the last CRL that no record calls revoked: where there is a record, they go. Without one they stay, because
+   * it is damaged or gone, and nobody knows when the certificate expires.
+   */
+  #settleRest(): void {
     const { isKnown, log } = this.#parts;
-    for (const [serial, { revokedAt, reason, invalidityDate }] of listed) {
-      if (this.#entries.has(serial) || isKnown(serial)) continue;
-      const bytes = encodeCrlEntry({ serial, revokedAt, reason, invalidityDate });
-      this.#entries.set(serial, { bytes, expiresAt: Number.POSITIVE_INFINITY });
+    for (const bytes of [...this.#entries.withExpiry(UNSETTLED)]) {
+      const { serial, revokedAt, reason } = decodeCrlEntry(bytes);
+      if (isKnown(serial)) {
+        this.#entries.delete(serial);
+        this.#incomplete = true;
+        continue;
+      }
+      this.#entries.put(bytes, NEVER);
       this.#lost.set(serial, { revoked_at: timestamp(revokedAt), reason_revoked: reason });
     }
     if (this.#lost.size === 0) return;
@@ -231,4 +245,17 @@ export class CrlPublisher {
       'revoked serial numbers stay on the CRL although no record of them is left',
     );
   }
+}
+
+function secondsOf(time: Timestamp): number {
+  return Math.max(0, Math.min(UNSETTLED - 1, Math.floor(Date.parse(time) / 1000)));
+}
+
+function percent(part: number): number {
+  return Math.round(part * 100);
+}
+
+/** Whether an entry has the length of those that we write; another program of the same CA may have been talkative. */
+function isShort(entry: Buffer): boolean {
+  return (entry[1] as number) < 0x80;
 }

@@ -1,22 +1,37 @@
 /** The CRL over HTTP, for relying parties: no account needed. */
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { timestamp } from '../../clock.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
-import { encodePem } from '../../pki/pem.js';
-import type { PublishedCrl } from './stored-crls.js';
+import { encodePem, pemPieces, pemSize } from '../../pki/pem.js';
+import type { PublishedCrl } from './published-crl.js';
 import { crlInfo } from './schema.js';
 
 const tags = ['Revocation'];
 const MOST_SERIALS = 1000;
+const LABEL = 'X509 CRL';
+
+interface Body {
+  size: number;
+  content: Buffer | Readable;
+}
 
 export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
   const { authority, clock, crl } = app;
 
   let pem: { of: PublishedCrl; text: Buffer } | null = null;
-  const inPem = (current: PublishedCrl): Buffer => {
-    if (pem?.of !== current) pem = { of: current, text: Buffer.from(encodePem('X509 CRL', current.der)) };
-    return pem.text;
+  /** Made once for each CRL where it is short, else while it is sent. */
+  const inPem = (current: PublishedCrl): Body => {
+    if (current.pieces.length > 1) {
+      return { size: pemSize(LABEL, current.size), content: Readable.from(pemPieces(LABEL, current.pieces)) };
+    }
+    if (pem?.of !== current) pem = { of: current, text: Buffer.from(encodePem(LABEL, current.der)) };
+    return { size: pem.text.length, content: pem.text };
+  };
+  const inDer = ({ pieces, size }: PublishedCrl): Body => {
+    const [only] = pieces;
+    return { size, content: only && pieces.length === 1 ? only : Readable.from(pieces) };
   };
 
   for (const [format, mediaType] of [
@@ -32,17 +47,19 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
         // A cache must ask each time: a revocation may have published a new CRL a second ago.
         reply.header('Cache-Control', 'public, no-cache').header('Expires', current.nextUpdate.toUTCString());
         if (conditional(request, reply, { etag, lastModified: current.thisUpdate })) return reply;
+        const { size, content } = format === 'der' ? inDer(current) : inPem(current);
         return reply
           .type(mediaType)
           .header('Content-Disposition', 'attachment; filename="ca.crl"')
-          .send(format === 'der' ? current.der : inPem(current));
+          .header('Content-Length', size)
+          .send(content);
       },
     );
   }
 
   for (const path of ['/crl/info', '/crl/download/info']) {
     app.get(path, { schema: { summary: 'Facts of the CRL', tags, response: { 200: crlInfo } } }, async () => {
-      const { number, thisUpdate, nextUpdate, count, der } = crl.current;
+      const { number, thisUpdate, nextUpdate, count, size } = crl.current;
       return {
         status: nextUpdate > clock.now() ? ('valid' as const) : ('expired' as const),
         issuer: authority.subjectText,
@@ -51,7 +68,7 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
         next_update: timestamp(nextUpdate),
         revoked_count: count,
         revoked_serials: [...take(crl.serials(), MOST_SERIALS)],
-        size_bytes: der.length,
+        size_bytes: size,
       };
     });
   }

@@ -1,26 +1,17 @@
 /** The CRLs on disk: the last few under their numbers, the newest also as `crl.pem` beside the CA. */
-import { createHash } from 'node:crypto';
+import { type KeyObject, verify } from 'node:crypto';
 import { StartupError } from '../../errors.js';
-import { type CrlEntry, readCrl } from '../../pki/crl.js';
-import { decodePem, encodePem } from '../../pki/pem.js';
+import { type CertificateList, readCrl } from '../../pki/crl.js';
+import { decodePem, pemPieces } from '../../pki/pem.js';
 import type { Folder } from '../../store/folder.js';
-import type { Log, Serial } from '../../types.js';
+import type { Log } from '../../types.js';
+import { PublishedCrl } from './published-crl.js';
 
-/** A published CRL and what is known of it. */
-export interface PublishedCrl {
-  number: bigint;
-  thisUpdate: Date;
-  nextUpdate: Date;
-  der: Buffer;
-  /** Strong entity tag, quoted (RFC 9110 §8.8.3). */
-  etag: string;
-  count: number;
-}
-
-/** A CRL as it was found, with its entries. */
+/** A CRL as it was found. */
 export interface StoredCrl {
   crl: PublishedCrl;
-  entries: ReadonlyMap<Serial, CrlEntry>;
+  /** Its entries in DER. */
+  entries: Iterable<Buffer>;
 }
 
 export interface StoredCrlParts {
@@ -28,8 +19,8 @@ export interface StoredCrlParts {
   crlFolder: Folder;
   /** Where `crl.pem` is kept: the CA's folder. */
   caFolder: Folder;
-  /** Name of the CA in DER: CRLs of another one do not count. */
-  issuer: Buffer;
+  /** The CA: CRLs of another one, or with bytes that it has not signed, do not count. */
+  issuer: { readonly subject: Buffer; readonly publicKey: KeyObject };
   log: Log;
 }
 
@@ -42,6 +33,8 @@ const FLOOR = 'restored.json';
 
 export class StoredCrls {
   readonly #parts: StoredCrlParts;
+  /** Numbers of those on disk, newest first; null before the first one is added. */
+  #onDisk: bigint[] | null = null;
 
   constructor(parts: StoredCrlParts) {
     this.#parts = parts;
@@ -88,11 +81,16 @@ export class StoredCrls {
   }
 
   /** Writes a CRL under its number, which must be new, and as `crl.pem`; then removes the oldest. */
-  async add(number: bigint, der: Buffer): Promise<void> {
+  async add({ number, pieces }: PublishedCrl): Promise<void> {
     const { crlFolder, caFolder } = this.#parts;
-    await crlFolder.create(`crl-${number}.der`, der, { mode: 0o644 });
-    await caFolder.write(PEM, encodePem('X509 CRL', der), { mode: 0o644 });
-    for (const old of (await this.#numbers()).slice(KEPT)) await crlFolder.remove(`crl-${old}.der`);
+    // Both at once: each waits for the disk most of the time.
+    const written = await Promise.allSettled([
+      crlFolder.create(`crl-${number}.der`, pieces, { mode: 0o644 }),
+      caFolder.write(PEM, pemPieces('X509 CRL', pieces), { mode: 0o644 }),
+    ]);
+    for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
+    this.#onDisk = [number, ...(this.#onDisk ?? (await this.#numbers()).filter((other) => other !== number))];
+    for (const old of this.#onDisk.splice(KEPT)) await crlFolder.remove(`crl-${old}.der`);
   }
 
   /** Newest first. */
@@ -107,10 +105,18 @@ export class StoredCrls {
   #read(der: Buffer): StoredCrl | null {
     const { issuer, log } = this.#parts;
     try {
-      const { entries: listed, number, thisUpdate, nextUpdate, issuer: named } = readCrl(der);
-      if (!named.equals(issuer)) return null;
-      const entries = new Map(Array.from(listed, (entry) => [entry.serial, entry]));
-      return { crl: { number, thisUpdate, nextUpdate, der, etag: etagOf(der), count: entries.size }, entries };
+      const list = readCrl(der);
+      const { number, thisUpdate, nextUpdate, count, tbs } = list;
+      if (!list.issuer.equals(issuer.subject)) return null;
+      if (!isSignedBy(issuer.publicKey, list)) throw new Error('its signature is not that of the CA');
+      const end = tbs.byteOffset - der.byteOffset + tbs.length;
+      const crl = new PublishedCrl([der.subarray(0, end), der.subarray(end)], {
+        number,
+        thisUpdate,
+        nextUpdate,
+        count,
+      });
+      return { crl, entries: list.encodedEntries };
     } catch (error) {
       log.warn({ err: error }, 'a stored CRL is damaged; a new one is published');
       return null;
@@ -118,6 +124,8 @@ export class StoredCrls {
   }
 }
 
-export function etagOf(der: Buffer): string {
-  return `"${createHash('sha256').update(der).digest('base64url').slice(0, 27)}"`;
+const DIGEST = { 'rsa-sha256': 'sha256', 'ecdsa-sha256': 'sha256', 'ecdsa-sha384': 'sha384', ed25519: null };
+
+function isSignedBy(publicKey: KeyObject, { scheme, tbs, signature }: CertificateList): boolean {
+  return scheme !== null && verify(DIGEST[scheme], tbs, publicKey, signature);
 }

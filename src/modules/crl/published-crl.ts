@@ -1,0 +1,43 @@
+/** A CRL as it is given out: in pieces, which it shares with the next one. */
+import { createHash } from 'node:crypto';
+
+/** So many bytes are joined once and sent in one go; more are sent piece by piece. */
+const JOINED = 1 << 20;
+
+export class PublishedCrl {
+  readonly number: bigint;
+  readonly thisUpdate: Date;
+  readonly nextUpdate: Date;
+  /** How many entries it has. */
+  readonly count: number;
+  /** The DER. The pieces never change. */
+  readonly pieces: readonly Buffer[];
+  /** Octets of the DER. */
+  readonly size: number;
+  /** Strong entity tag, quoted (RFC 9110 §8.8.3). The signature stands for all that is signed. */
+  readonly etag: string;
+
+  /** @param pieces the DER; the last piece is what follows the TBSCertList: algorithm and signature */
+  constructor(pieces: readonly Buffer[], facts: { number: bigint; thisUpdate: Date; nextUpdate: Date; count: number }) {
+    this.number = facts.number;
+    this.thisUpdate = facts.thisUpdate;
+    this.nextUpdate = facts.nextUpdate;
+    this.count = facts.count;
+    this.size = pieces.reduce((size, { length }) => size + length, 0);
+    this.pieces = this.size <= JOINED ? [Buffer.concat(pieces)] : pieces;
+    const signature = createHash('sha256').update(pieces.at(-1) ?? '');
+    this.etag = `"${signature.digest('base64url').slice(0, 27)}"`;
+  }
+
+  /** The DER in one piece. */
+  get der(): Buffer {
+    const [first] = this.pieces;
+    return first && this.pieces.length === 1 ? first : Buffer.concat(this.pieces);
+  }
+
+  /** The part of its life that is over at this moment: 0 to 1, more when it has expired. */
+  used(now: Date): number {
+    const from = this.thisUpdate.getTime();
+    return (now.getTime() - from) / (this.nextUpdate.getTime() - from);
+  }
+}
