@@ -96,9 +96,10 @@ export class CertificateDirectories {
     now: Date,
   ): Promise<void> {
     try {
-      await this.#keepInHistory(current);
       await this.#fill(this.#layout.next(next), next, files, now);
       await syncDirectory(this.#layout.usage(next.cert_usage));
+      // Only now: wherever a crash comes, a copy in history that must go again has the new files to show for it.
+      await this.#keepInHistory(current);
     } catch (error) {
       await this.abandonReplacement(current);
       throw storageError(error);
@@ -106,9 +107,9 @@ export class CertificateDirectories {
   }
 
   async abandonReplacement(current: CertificateRecord): Promise<void> {
-    await rm(this.#layout.next(current), { recursive: true, force: true });
     await rm(this.#layout.replaced(current, current.serial_number), { recursive: true, force: true });
     await rmdir(this.#layout.history(current)).catch(() => undefined);
+    await rm(this.#layout.next(current), { recursive: true, force: true });
   }
 
   /** The second half: the new files take their places. After a crash in the middle it can be called again. */

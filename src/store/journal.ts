@@ -202,7 +202,7 @@ export class Journal {
 }
 
 /** The newest snapshot, and in order the journals that it does not cover. */
-async function generationsIn(directory: string): Promise<{ snapshot: number | null; journals: number[] }> {
+export async function generationsIn(directory: string): Promise<{ snapshot: number | null; journals: number[] }> {
   const snapshots: number[] = [];
   const journals: number[] = [];
   for (const name of await readdir(directory)) {

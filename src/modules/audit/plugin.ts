@@ -7,7 +7,8 @@ import { AppendLog } from '../../store/append-log.js';
 import { Folder } from '../../store/folder.js';
 import type { Clock } from '../../types.js';
 import { DenialLog } from './denials.js';
-import { AuditTrail, CHECKPOINT_FILE, LOG_FILE } from './trail.js';
+import { CHECKPOINT_FILE, LOG_FILE } from './stored.js';
+import { AuditTrail } from './trail.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

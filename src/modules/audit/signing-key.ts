@@ -4,6 +4,7 @@ import { localSigner } from '../../crypto/file-signer.js';
 import { openPrivateKey, sealPrivateKey } from '../../crypto/sealing.js';
 import type { Signer } from '../../crypto/signer.js';
 import { StartupError } from '../../errors.js';
+import { KEY_FILE } from './stored.js';
 
 /** A folder of whole files. */
 export interface AuditFiles {
@@ -11,8 +12,6 @@ export interface AuditFiles {
   write(name: string, data: string, options: { mode: number }): Promise<void>;
   create(name: string, data: string, options: { mode: number }): Promise<void>;
 }
-
-const FILE = 'audit.key';
 
 /**
  * Opens the key, or makes it.
@@ -23,11 +22,11 @@ export async function auditSigner(
   files: AuditFiles,
   generate: () => Promise<KeyObject>,
 ): Promise<{ signer: Signer; made: boolean }> {
-  const stored = await files.read(FILE);
+  const stored = await files.read(KEY_FILE);
   const key = stored === null ? await generate() : open(stored.toString('utf8'));
   const signer = localSigner(key);
   if (signer.scheme !== 'ed25519') throw damaged();
-  if (stored === null) await files.create(FILE, sealPrivateKey(key, null), { mode: 0o600 });
+  if (stored === null) await files.create(KEY_FILE, sealPrivateKey(key, null), { mode: 0o600 });
   return { signer, made: stored === null };
 }
 
@@ -41,6 +40,6 @@ function open(pem: string): KeyObject {
 
 function damaged(): StartupError {
   return new StartupError(
-    `audit/${FILE} in the data directory is not an Ed25519 private key. Restore it from a backup.`,
+    `audit/${KEY_FILE} in the data directory is not an Ed25519 private key. Restore it from a backup.`,
   );
 }

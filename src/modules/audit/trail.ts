@@ -17,11 +17,8 @@ import { readCheckpoint, signCheckpoint } from './checkpoint.js';
 import { formatLine, GENESIS, type Link, parseLine } from './line.js';
 import { type AuditPage, type AuditQuery, AuditSearch, type LineSource } from './query.js';
 import { type AuditFiles, auditSigner } from './signing-key.js';
-import { type Verification, verifyLog } from './verify.js';
-
-export const LOG_FILE = 'certificate_audit.log';
-export const CHECKPOINT_FILE = 'certificate_audit.checkpoints';
-const HEAD_FILE = 'head.json';
+import { readHead, verifyFiles, writeHead } from './stored.js';
+import type { Verification } from './verify.js';
 
 /** A file that only grows; what was appended is on disk when the promise resolves, in the order of the calls. */
 export interface GrowingFile extends LineSource {
@@ -217,7 +214,7 @@ export class AuditTrail implements AuditSink {
   async #writeHead(): Promise<void> {
     try {
       const head = await signCheckpoint(this.#last, timestamp(this.#options.clock.now()), this.#signer);
-      await this.#options.files.write(HEAD_FILE, `${JSON.stringify(head)}\n`, { mode: 0o600 });
+      await writeHead(this.#options.files, head);
     } catch (error) {
       this.#options.report.error({ err: error }, 'the head of the audit log could not be signed');
     }
@@ -226,30 +223,13 @@ export class AuditTrail implements AuditSink {
   async #verify(): Promise<Verification> {
     // What is on disk now must still be there when the file has been read.
     const head = this.#last;
-    const { logFiles } = this.#options;
-    const lines = wholeLines((await logFiles.read(LOG_FILE)) ?? Buffer.alloc(0));
-    const checkpoints = wholeLines((await logFiles.read(CHECKPOINT_FILE)) ?? Buffer.alloc(0));
-    const result = await verifyLog({ lines, checkpoints, head, publicKey: this.#signer.publicKey });
+    const result = await verifyFiles(this.#options.logFiles, head, this.#signer.publicKey);
     if (result.first_bad !== null) {
       this.#problem = `the audit log is broken at line ${result.first_bad.seq}`;
       this.#options.report.error({ first_bad: result.first_bad }, 'the audit log is broken');
     }
     return result;
   }
-}
-
-/** Lines of a file without their line feeds; a last one that is still being written is left out. */
-function* wholeLines(file: Buffer): Generator<string, void, undefined> {
-  let start = 0;
-  for (let end = file.indexOf(0x0a); end !== -1; end = file.indexOf(0x0a, start)) {
-    yield file.toString('utf8', start, end);
-    start = end + 1;
-  }
-}
-
-async function readHead(files: AuditFiles, publicKey: KeyObject): Promise<Link | null> {
-  const stored = await files.read(HEAD_FILE);
-  return stored === null ? null : readCheckpoint(stored.toString('utf8'), publicKey);
 }
 
 /**

@@ -1,0 +1,45 @@
+/** What commands share: the data directory to themselves, files of the user, a place to say something. */
+import { basename, dirname, resolve } from 'node:path';
+import { StartupError } from '../errors.js';
+import { Folder } from '../store/folder.js';
+import { lockDirectory } from '../store/lock.js';
+import type { Log } from '../types.js';
+import type { Arguments } from './arguments.js';
+
+/** Does `work` while no server and no other command uses the data directory. @throws StartupError if one does */
+export async function locked<Result>(dataDir: string, work: () => Promise<Result>): Promise<Result> {
+  const lock = await lockDirectory(dataDir);
+  try {
+    return await work();
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The text of the file that an option names. @throws UsageError, StartupError if there is no such file */
+export async function readText(args: Arguments, option: string): Promise<string> {
+  const path = args.text(option);
+  const full = resolve(path);
+  const bytes = await new Folder(dirname(full)).read(basename(full));
+  if (bytes === null) throw new StartupError(`--${option}: there is no file ${path}`);
+  return bytes.toString('utf8');
+}
+
+/** What a file holds that an option names, without the line feed at its end. */
+export async function readSecret(args: Arguments, option: string): Promise<string> {
+  return (await readText(args, option)).replace(/[\r\n]+$/, '');
+}
+
+export function print(...lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+/** For those who report what they find in another way than the log. */
+export const noLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** Shows warnings and errors, one a line. */
+export const errorLog: Log = {
+  info: () => undefined,
+  warn: (_details, message) => void process.stderr.write(`certmate: ${message}\n`),
+  error: (_details, message) => void process.stderr.write(`certmate: ${message}\n`),
+};

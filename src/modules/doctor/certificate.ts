@@ -1,0 +1,189 @@
+/** Holds a record against the files of its certificate, and these against one another. */
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { factsOf } from '../../certificate-record.js';
+import { openPrivateKey } from '../../crypto/sealing.js';
+import { type Certificate, readCertificate } from '../../pki/certificate.js';
+import { decodePem } from '../../pki/pem.js';
+import { problemPath } from '../../store/layout.js';
+import { isAhead } from '../../store/merging.js';
+import { parseMetadata, sameRecord } from '../../store/metadata.js';
+import type { CertificateRecord } from '../../types.js';
+import type { Finding, Remedy } from './finding.js';
+
+/** A folder of whole files. */
+export interface Files {
+  list(): Promise<string[]>;
+  read(name: string): Promise<Buffer | null>;
+  folder(name: string): Files;
+}
+
+/** The CA as far as it is needed to recognise what it has issued. */
+export interface Issuer {
+  /** Name in DER. */
+  subject: Buffer;
+  publicKey: KeyObject;
+}
+
+const RESTORE = 'Restore it from a backup';
+
+/**
+ * Every finding about one certificate.
+ * @param files its directory
+ * @param issuer null if the CA itself cannot be read: then nobody can tell what it has issued
+ */
+export async function checkCertificate(
+  record: CertificateRecord,
+  files: Files,
+  issuer: Issuer | null,
+): Promise<Finding[]> {
+  const { identifier } = record;
+  const found: Finding[] = [];
+  const report = (file: string | null, problem: string, advice: string, remedy: Remedy | null = null): void => {
+    found.push({ path: problemPath(record, file), identifier, problem, advice, remedy });
+  };
+  const names = await files.list();
+  if (names.length === 0) {
+    report(null, 'The directory is missing or empty.', `${RESTORE}; its revocation state is still known.`);
+    return found;
+  }
+  checkMetadata(record, await files.read('metadata.json'), report);
+
+  const certificate = await checkFile(files, issuer, (problem) => report('cert.crt', problem, `${RESTORE}, or renew.`));
+  if (certificate !== null) {
+    const facts = factsOf(certificate);
+    for (const field of Object.keys(facts) as (keyof typeof facts)[]) {
+      if (facts[field] === record[field]) continue;
+      report('cert.crt', `Its ${field} is ${facts[field]}; the record has ${record[field]}.`, `${RESTORE}, or renew.`);
+    }
+  }
+
+  const key = await files.read('cert.key');
+  if (key !== null && !record.has_private_key) {
+    const finish: Remedy | null = record.deleted_at === null ? null : { kind: 'destroy-key', identifier };
+    report(
+      'cert.key',
+      'There is a private key although the record says that there is none.',
+      finish === null
+        ? 'Remove the file unless you know whose it is.'
+        : 'The deletion is finished: the key is removed.',
+      finish,
+    );
+  } else if (key === null && record.has_private_key) {
+    report('cert.key', 'It is missing.', `${RESTORE}; else has_private_key becomes false.`, {
+      kind: 'no-key',
+      identifier,
+    });
+  } else if (key !== null) {
+    const wrong = whatIsWrongWithKey(key, certificate);
+    if (wrong !== null) report('cert.key', wrong, `${RESTORE}, or renew.`);
+  }
+
+  await checkHistory(record, files, names, issuer, report);
+  return found;
+}
+
+type Report = (file: string | null, problem: string, advice: string, remedy?: Remedy | null) => void;
+
+function checkMetadata(record: CertificateRecord, stored: Buffer | null, report: Report): void {
+  const rewrite: Remedy = { kind: 'metadata', identifier: record.identifier };
+  const advice = 'It is written anew from the journal.';
+  if (stored === null) {
+    report('metadata.json', 'It is missing.', advice, rewrite);
+    return;
+  }
+  let metadata: CertificateRecord;
+  try {
+    metadata = parseMetadata(stored.toString('utf8'));
+  } catch (error) {
+    report('metadata.json', `It is damaged: ${(error as Error).message}.`, advice, rewrite);
+    return;
+  }
+  if (sameRecord(metadata, record)) return;
+  if (!isAhead(metadata, record)) {
+    report('metadata.json', 'It does not say what the journal says.', advice, rewrite);
+  } else if (metadata.serial_number === record.serial_number) {
+    const problem = 'It knows of a revocation or deletion that the journal does not know.';
+    report('metadata.json', problem, 'What it knows is taken over into the journal.', rewrite);
+  } else {
+    const problem = 'It knows of a renewal that the journal does not know.';
+    report('metadata.json', problem, 'If the journal is older than this directory, run certmate reindex.');
+  }
+}
+
+async function checkHistory(
+  record: CertificateRecord,
+  files: Files,
+  names: readonly string[],
+  issuer: Issuer | null,
+  report: Report,
+): Promise<void> {
+  const history = files.folder('history');
+  const present = new Set(names.includes('history') ? await history.list() : []);
+  for (const { serial_number: serial, expires_at } of record.history) {
+    const place = `history/${serial}`;
+    if (!present.delete(serial)) {
+      report(place, 'The files of this replaced certificate are missing.', `${RESTORE}; its state is still known.`);
+      continue;
+    }
+    const old = await checkFile(history.folder(serial), issuer, (problem) =>
+      report(`${place}/cert.crt`, problem, `${RESTORE}; its state is still known.`),
+    );
+    if (old === null) continue;
+    const facts = factsOf(old);
+    if (facts.serial_number !== serial || facts.expires_at !== expires_at) {
+      report(`${place}/cert.crt`, 'It is not the certificate that the record has replaced.', `${RESTORE}.`);
+    }
+    const key = await history.folder(serial).read('cert.key');
+    const wrong = key === null ? null : whatIsWrongWithKey(key, old);
+    if (wrong !== null) report(`${place}/cert.key`, wrong, `${RESTORE}.`);
+  }
+  for (const name of present) {
+    // A renewal that was broken off leaves the current files here a second time.
+    const brokenOff = name === record.serial_number;
+    report(
+      `history/${name}`,
+      brokenOff ? 'A renewal was broken off here.' : 'The record knows no such replaced certificate.',
+      brokenOff ? 'It is undone.' : 'If the journal is older than this directory, run certmate reindex.',
+      brokenOff ? { kind: 'start' } : null,
+    );
+  }
+}
+
+/** The certificate in `cert.crt`; null, and reported, if it cannot be read. */
+async function checkFile(
+  files: Files,
+  issuer: Issuer | null,
+  report: (problem: string) => void,
+): Promise<Certificate | null> {
+  const stored = await files.read('cert.crt');
+  if (stored === null) {
+    report('It is missing.');
+    return null;
+  }
+  try {
+    const [der = Buffer.alloc(0)] = decodePem(stored.toString('latin1'), ['CERTIFICATE']);
+    const certificate = readCertificate(der);
+    if (issuer !== null && !isIssuedBy(certificate, issuer)) report('It was not issued by this CA.');
+    return certificate;
+  } catch {
+    report('It is damaged: it is not an X.509 certificate in PEM.');
+    return null;
+  }
+}
+
+/** Whether a certificate names this CA as its issuer and carries its signature. */
+export function isIssuedBy({ der, issuer: named }: Certificate, issuer: Issuer): boolean {
+  return named.equals(issuer.subject) && new X509Certificate(der).verify(issuer.publicKey);
+}
+
+function whatIsWrongWithKey(stored: Buffer, certificate: Certificate | null): string | null {
+  let key: KeyObject;
+  try {
+    key = openPrivateKey(stored.toString('latin1'), null);
+  } catch {
+    return 'It is damaged: it is not a private key in PEM.';
+  }
+  if (certificate === null) return null;
+  const spki = { key: certificate.subjectPublicKeyInfo, format: 'der', type: 'spki' } as const;
+  return createPublicKey(key).equals(createPublicKey(spki)) ? null : 'It is not the key of the certificate.';
+}

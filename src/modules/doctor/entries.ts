@@ -1,0 +1,40 @@
+/** What a file or directory shows without being read: who may read it, and whether it is a left-over. */
+import { type Entry, isUnfinished } from '../../store/walk.js';
+import type { Finding } from './finding.js';
+
+/** Private keys, hashes of tokens, and answers that may hold either. */
+const SECRET = /\.key$|^auth\/|^idempotency\//;
+
+/** @param entry its path below the data directory, or with `logs/` in front */
+export function checkEntry({ path, kind, mode }: Entry): Finding[] {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (isUnfinished(name)) return [leftOver(path, name)];
+  // Windows has no such permissions.
+  if (process.platform === 'win32' || (mode & 0o077) === 0) return [];
+  const wanted = kind === 'directory' ? 0o700 : kind === 'file' && SECRET.test(path) ? 0o600 : null;
+  if (wanted === null) return [];
+  return [
+    {
+      path,
+      identifier: null,
+      problem: `Others may use it (mode ${octal(mode)}).`,
+      advice: `Its mode becomes ${octal(wanted)}.`,
+      remedy: { kind: 'mode', mode: wanted },
+    },
+  ];
+}
+
+function leftOver(path: string, name: string): Finding {
+  const ofCertificate = /^\.(?:new|next)-/.test(name);
+  return {
+    path,
+    identifier: null,
+    problem: 'A crash has left this unfinished.',
+    advice: ofCertificate ? 'It is finished if the journal has it, else removed.' : 'It is removed.',
+    remedy: { kind: ofCertificate ? 'start' : 'unfinished' },
+  };
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

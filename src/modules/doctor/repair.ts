@@ -1,0 +1,92 @@
+/** Mends what can be mended without guessing. */
+import { join } from 'node:path';
+import { encodePem } from '../../pki/pem.js';
+import { Folder } from '../../store/folder.js';
+import { renewJournal } from '../../store/journal-renewal.js';
+import { isAhead, mergeRecords } from '../../store/merging.js';
+import { parseMetadata } from '../../store/metadata.js';
+import type { Store } from '../../store/store.js';
+import { removeUnfinished, setMode } from '../../store/walk.js';
+import type { CertificateRecord, Identifier } from '../../types.js';
+import type { Finding, Remedy } from './finding.js';
+
+export interface RepairedPlace {
+  dataDir: string;
+  logDir: string;
+  /** Opening settles what a crash has left undone, as every start does. */
+  openStore: () => Promise<Store>;
+  now: Date;
+}
+
+type Mendable = Finding & { remedy: Remedy };
+
+/** Applies the remedy of each finding that has one. Whether that helped, another examination tells. */
+export async function repair(place: RepairedPlace, findings: readonly Finding[]): Promise<void> {
+  const mendable = findings.filter((finding): finding is Mendable => finding.remedy !== null);
+  if (mendable.length === 0) return;
+  for (const { path, remedy } of mendable) {
+    if (remedy.kind === 'mode') await setMode(located(place, path), remedy.mode);
+  }
+  const store = await place.openStore();
+  try {
+    for (const { remedy } of mendable) await mendRecord(place, store, remedy);
+  } finally {
+    await store.close();
+  }
+  for (const { path, remedy } of mendable) {
+    if (remedy.kind === 'unfinished') await removeUnfinished(located(place, path));
+  }
+  const kinds = new Set(mendable.map(({ remedy }) => remedy.kind));
+  if (kinds.has('journal')) await renewJournal(place.dataDir, store.inventory.records(), place.now);
+  if (kinds.has('crl-pem')) await writeCrlPem(new Folder(join(place.dataDir, 'certs')));
+}
+
+async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): Promise<void> {
+  switch (remedy.kind) {
+    case 'metadata': {
+      const current = store.inventory.get(remedy.identifier);
+      if (current === undefined) return;
+      const metadata = await readMetadata(place.dataDir, current);
+      // A copy that says the same makes the store write it once more.
+      await store.update(remedy.identifier, (newest) =>
+        metadata !== null && isAhead(metadata, newest) ? mergeRecords(newest, metadata) : { ...newest },
+      );
+      return;
+    }
+    case 'no-key':
+      await store.update(remedy.identifier, (newest) => ({ ...newest, has_private_key: false }));
+      return;
+    case 'destroy-key':
+      await store.destroyKey(remedy.identifier);
+      return;
+    default:
+  }
+}
+
+/** Null if it is damaged, or says nothing of this serial number. */
+async function readMetadata(dataDir: string, record: CertificateRecord): Promise<CertificateRecord | null> {
+  const stored = await certificateFolder(dataDir, record.cert_usage, record.identifier).read('metadata.json');
+  if (stored === null) return null;
+  try {
+    const metadata = parseMetadata(stored.toString('utf8'));
+    return metadata.serial_number === record.serial_number ? metadata : null;
+  } catch {
+    return null;
+  }
+}
+
+async function writeCrlPem(certs: Folder): Promise<void> {
+  const numbers = (await certs.folder('crl').list()).flatMap((name) => /^crl-(\d{1,48})\.der$/.exec(name)?.[1] ?? []);
+  const newest = numbers.map(BigInt).reduce((a, b) => (a > b ? a : b), 0n);
+  const der = await certs.folder('crl').read(`crl-${newest}.der`);
+  if (der !== null) await certs.folder('ca').write('crl.pem', encodePem('X509 CRL', der), { mode: 0o644 });
+}
+
+function certificateFolder(dataDir: string, usage: string, identifier: Identifier): Folder {
+  return new Folder(join(dataDir, 'certs', 'client')).folder(usage).folder(identifier);
+}
+
+/** Where the path of a finding is. */
+function located({ dataDir, logDir }: RepairedPlace, path: string): string {
+  return path.startsWith('logs/') ? join(logDir, path.slice('logs/'.length)) : join(dataDir, path);
+}

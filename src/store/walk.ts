@@ -1,0 +1,67 @@
+/** Everything below a directory. */
+import { chmod, opendir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from './durable.js';
+
+export interface Entry {
+  /** Below the directory, with `/` between names. */
+  path: string;
+  kind: 'file' | 'directory' | 'other';
+  /** Permission bits, as 0o600. */
+  mode: number;
+}
+
+/** Deeper than anything of ours: a link that leads round in a circle ends here. */
+const DEEPEST = 12;
+
+/**
+ * The entries below a directory, each before what is inside it, siblings in no order; links are followed. What vanishes
+ * meanwhile is left out; nothing comes from a directory that does not exist.
+ * @param skip names a directory or file that is left out with all that is in it
+ */
+export async function* walk(root: string, skip: (path: string) => boolean = () => false): AsyncGenerator<Entry> {
+  yield* below(root, '', 0, skip);
+}
+
+async function* below(
+  root: string,
+  above: string,
+  depth: number,
+  skip: (path: string) => boolean,
+): AsyncGenerator<Entry> {
+  const directory = await opendir(join(root, above)).catch(nullIfAbsent);
+  if (directory === null) return;
+  const names: string[] = [];
+  for await (const { name } of directory) names.push(name);
+  for (const name of names) {
+    const path = above === '' ? name : `${above}/${name}`;
+    if (skip(path)) continue;
+    const found = await stat(join(root, path)).catch(nullIfAbsent);
+    if (found === null) continue;
+    const kind = found.isDirectory() ? 'directory' : found.isFile() ? 'file' : 'other';
+    yield { path, kind, mode: found.mode & 0o777 };
+    if (kind === 'directory' && depth < DEEPEST) yield* below(root, path, depth + 1, skip);
+  }
+}
+
+/** Whether a name is one that writes of ours have before they are complete. */
+export function isUnfinished(name: string): boolean {
+  return /^\.(?:unfinished|new|next|lock|restore)-/.test(name);
+}
+
+/** Sets the permissions of a file or directory. */
+export async function setMode(path: string, mode: number): Promise<void> {
+  await chmod(path, mode);
+}
+
+/** Removes what a write of ours has left unfinished; nothing else goes this way. */
+export async function removeUnfinished(path: string): Promise<void> {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (!isUnfinished(name)) throw new TypeError(`not something unfinished: ${name}`);
+  await rm(path, { recursive: true, force: true });
+}
+
+function nullIfAbsent(error: unknown): null {
+  if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
+  throw error;
+}
