@@ -35,7 +35,7 @@ export interface Built {
 /** Settings for a test: an EC CA, no rate limits, quiet. */
 export async function testConfig(t: TestContext, environment: Record<string, string> = {}): Promise<Config> {
   const folder = await mkdtemp(join(tmpdir(), 'certmate-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
   return readConfig({
     CERTMATE_DATA_DIR: join(folder, 'data'),
     CERTMATE_LOG_DIR: join(folder, 'logs'),
