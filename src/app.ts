@@ -5,6 +5,7 @@ import { type Config, version } from './config.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { health } from './http/health.js';
+import { metrics } from './http/metrics.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
 import { errorHandler, frameworkErrors } from './http/problem.js';
@@ -72,6 +73,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(access);
   await app.register(openapi, { version, publicUrl });
   await app.register(health, { version });
+  await app.register(metrics);
   await app.register(foundation, { config, clock });
   await app.register(audit, { dataDir, logDir, clock, generateKey: () => app.keys.generate('ed25519') });
 

@@ -107,6 +107,7 @@ export const ACCESS: AccessTable = {
 
   'GET /health': open('none'),
   'GET /health/ready': open('none'),
+  'GET /metrics': viewer,
   'GET /openapi.json': open('default'),
   'GET /docs': open('default'),
   'GET /docs/*': open('default'),

@@ -60,6 +60,8 @@ export interface LifecycleParts {
   clock: Clock;
   urls: RelyingPartyUrls;
   defaultKeyType: KeyType;
+  /** Told how long after a revoke call OCSP told of it, and how long after it a CRL did (seconds). */
+  onRevoked?: (seconds: number, to: 'ocsp' | 'crl') => void;
   /** Every usage has one. */
   profiles: { forUsage(usage: string): IssuingProfile };
 }

@@ -13,7 +13,7 @@ declare module 'fastify' {
 
 export const clientCertsPlugin = plugin(
   async (app) => {
-    const { audit, authority, clock, config, crl, keys, profiles, store } = app;
+    const { audit, authority, clock, config, crl, keys, metrics, profiles, store } = app;
     app.decorate(
       'certificates',
       new CertificateLifecycle({
@@ -26,11 +26,34 @@ export const clientCertsPlugin = plugin(
         urls: relyingPartyUrls(config.publicUrl),
         defaultKeyType: config.defaultKeyType,
         profiles,
+        onRevoked: metrics.histogram(
+          'certmate_revocation_lag_seconds',
+          'From a revoke call to the moment when OCSP tells of it, and when a published CRL does.',
+          [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+          'to',
+        ),
       }),
+    );
+    metrics.gauge(
+      'certmate_certificates',
+      'Certificates by their state; superseded ones are those that a renewal replaced.',
+      () => {
+        const {
+          active,
+          expiring_soon: expiring,
+          expired,
+          revoked,
+          held,
+          superseded,
+        } = store.inventory.counts(clock.now());
+        const byStatus = { active, expiring, expired, revoked, held, superseded };
+        return Object.entries(byStatus).map(([status, value]) => ({ labels: { status }, value }));
+      },
+      ['status'],
     );
     const bundles = new CertificateBundles({ store, authority, audit, clock });
     app.decorate('bundles', bundles);
     app.addHook('onClose', () => bundles.close());
   },
-  { name: 'client-certs', fastify: '5.x', dependencies: ['foundation', 'audit', 'ca', 'crl', 'profiles'] },
+  { name: 'client-certs', fastify: '5.x', dependencies: ['foundation', 'metrics', 'audit', 'ca', 'crl', 'profiles'] },
 );

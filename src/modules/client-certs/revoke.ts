@@ -22,8 +22,11 @@ export async function revoke(
   actor: Actor,
   serial?: Serial,
 ): Promise<CertificateResource> {
+  const began = performance.now();
+  const tell = (to: 'ocsp' | 'crl') => parts.onRevoked?.((performance.now() - began) / 1000, to);
   const change = await markRevoked(parts, identifier, request, actor, serial);
-  await announce(parts, [change.event]);
+  tell('ocsp');
+  await announce(parts, [change.event], () => tell('crl'));
   return resourceOf(change.record, parts.clock.now());
 }
 
@@ -61,9 +64,11 @@ export function markRevoked(
 export async function announce(
   { crl, audit }: Pick<LifecycleParts, 'crl' | 'audit'>,
   events: readonly AuditEvent[],
+  onPublished?: () => void,
 ): Promise<void> {
   try {
     await crl.publish();
+    onPublished?.();
   } catch (error) {
     const failure = { status: 'failure' as const, error: 'in force and told by OCSP, but no CRL could be published' };
     await Promise.allSettled(events.map((event) => audit.record({ ...event, ...failure })));

@@ -10,7 +10,7 @@ declare module 'fastify' {
 
 export const crlPlugin = plugin(
   async (app) => {
-    const { authority, clock, config, folders, health, log, store } = app;
+    const { authority, clock, config, folders, health, log, metrics, store } = app;
     const publisher = await CrlPublisher.open({
       authority,
       revocations: () => store.inventory.revocations(),
@@ -26,6 +26,13 @@ export const crlPlugin = plugin(
 
     app.scheduler.add('crl-refresh', '* * * * *', () => publisher.refresh());
 
+    metrics.gauge(
+      'certmate_crl_seconds_to_next_update',
+      'Seconds until the CRL expires; it is renewed when half its life is over.',
+      () => (publisher.current.nextUpdate.getTime() - clock.now().getTime()) / 1000,
+    );
+    metrics.counter('certmate_crl_requests_total', 'CRLs asked for.', () => publisher.requests);
+
     health.add('crl', () => {
       const used = publisher.current.used(clock.now());
       if (used < AGEING_FROM) return { ok: true };
@@ -33,5 +40,5 @@ export const crlPlugin = plugin(
       return { ok: used < OLD_FROM, detail };
     });
   },
-  { name: 'crl', fastify: '5.x', dependencies: ['foundation', 'health', 'ca'] },
+  { name: 'crl', fastify: '5.x', dependencies: ['foundation', 'health', 'metrics', 'ca'] },
 );

@@ -54,6 +54,8 @@ const WARNING_STEP = 0.05;
 const UNSETTLED = NEVER - 1;
 
 export class CrlPublisher {
+  /** How often a CRL was asked for; counted by whoever gives it out. */
+  requests = 0;
   readonly #parts: PublisherParts;
   readonly #stored: StoredCrls;
   readonly #entries = new CrlEntries();

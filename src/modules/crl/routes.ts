@@ -42,6 +42,7 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
       `/crl/download/${format}`,
       { schema: { summary: `The CRL in ${format.toUpperCase()}`, tags, response: { 200: binary(mediaType) } } },
       async (request, reply) => {
+        crl.requests += 1;
         const { current } = crl;
         const etag = format === 'der' ? current.etag : `${current.etag.slice(0, -1)}-pem"`;
         // A cache must ask each time: a revocation may have published a new CRL a second ago.

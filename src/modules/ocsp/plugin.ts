@@ -12,7 +12,7 @@ declare module 'fastify' {
 
 export const ocspPlugin = plugin(
   async (app) => {
-    const { authority, clock, config, crl, keys, log, store } = app;
+    const { authority, clock, config, crl, keys, log, metrics, store } = app;
     const responder = await OcspResponder.open({
       authority,
       lookup: (serial) => stateIn(store.inventory, serial) ?? crl.lost(serial),
@@ -20,13 +20,24 @@ export const ocspPlugin = plugin(
       clock,
       log,
       hours: config.ocspHours,
+      onSigned: metrics.histogram(
+        'certmate_ocsp_signing_seconds',
+        'How long an OCSP answer waits for its signature.',
+        [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5],
+      ),
     });
+    metrics.counter(
+      'certmate_ocsp_requests_total',
+      'OCSP requests answered, by what the answer says and whether it had been signed before.',
+      () => responder.tallies.readings(),
+      ['status', 'cache'],
+    );
     app.decorate('ocsp', responder);
 
     app.scheduler.add('ocsp-rotation', '*/10 * * * *', () => responder.rotateIfDue());
     app.scheduler.add('ocsp-refresh', '30 * * * * *', () => responder.refresh());
   },
-  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'ca', 'crl'] },
+  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'metrics', 'ca', 'crl'] },
 );
 
 /** The revocation state of a serial number, be it a present certificate's or one that a renewal replaced. */

@@ -23,7 +23,7 @@ export class Tallies {
     return tally;
   }
 
-  all(): Iterable<Readonly<Tally>> {
-    return this.#tallies.values();
+  *readings(): Generator<{ labels: { status: AnswerStatus; cache: AnswerSource }; value: number }> {
+    for (const { status, cache, count } of this.#tallies.values()) yield { labels: { status, cache }, value: count };
   }
 }
