@@ -127,6 +127,11 @@ export const ACCESS: AccessTable = {
   'GET /client-certificates/:id/download/:type': { ...viewer, stricter: { type: { key: 'operator' } } },
   'GET /client-certificates/:id/revoke': admin,
   'POST /client-certificates/:id/revoke': admin,
+  'GET /client-certificates/:id/renew': operator,
+  'POST /client-certificates/:id/renew': { role: 'operator', limit: 'renew' },
+  'POST /client-certificates/:id/unhold': admin,
+  'GET /client-certificates/:id/delete': admin,
+  'POST /client-certificates/:id/delete': admin,
   'GET /ca': viewer,
 };
 

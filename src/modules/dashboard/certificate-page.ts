@@ -35,6 +35,12 @@ export interface CertificatePage {
   revocation: { at: Moment; reason: string; invalidSince: Moment | null; held: boolean } | null;
   /** Where it can be revoked; empty when it is revoked for good already or the visitor may not. */
   revokeHref: string;
+  /** Where it can be renewed; empty when it is revoked or on hold or the visitor may not. */
+  renewHref: string;
+  /** Where it can be released from hold; empty when it is not held or the visitor may not. */
+  unholdHref: string;
+  /** Where it can be deleted; empty when the visitor may not. */
+  deleteHref: string;
   history: { serial: string; expires: Moment; superseded: Moment; revoked: Moment | null }[];
 }
 
@@ -100,6 +106,9 @@ export function certificatePage(certificate: Certificate, rights: Rights, now: D
             held: revocation.reason_revoked === 'certificateHold',
           },
     revokeHref: rights.revoke && !final && status !== 'deleted' ? `${href}/revoke` : '',
+    renewHref: rights.issue && !revocation.revoked ? `${href}/renew` : '',
+    unholdHref: rights.revoke && revocation.revoked && !final ? `${href}/unhold` : '',
+    deleteHref: rights.revoke && status !== 'deleted' ? `${href}/delete` : '',
     history: certificate.history.map((replaced) => ({
       serial: serialHex(replaced.serial_number),
       expires: moment(replaced.expires_at, now),

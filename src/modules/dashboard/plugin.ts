@@ -1,10 +1,11 @@
 /** Brings the dashboard's pages; registered inside the scope of http/pages.ts. */
 import type { FastifyPluginAsync } from 'fastify';
-import { dashboardRoutes } from './routes.js';
+import { changeRoutes } from './change-routes.js';
+import { type DashboardParts, dashboardRoutes } from './routes.js';
 
 export const dashboardPlugin: FastifyPluginAsync = async (app) => {
   const { certificates, authority, crl, auth, audit, clock, config } = app;
-  await app.register(dashboardRoutes, {
+  const parts: DashboardParts = {
     certificates,
     authority,
     crl,
@@ -13,5 +14,7 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     clock,
     publicUrl: config.publicUrl,
     defaultKeyType: config.defaultKeyType,
-  });
+  };
+  await app.register(dashboardRoutes, parts);
+  await app.register(changeRoutes, parts);
 };

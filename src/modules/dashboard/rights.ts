@@ -2,8 +2,9 @@
 import type { Role } from '../../types.js';
 
 export interface Rights {
-  /** Issue certificates and fetch private keys. */
+  /** Issue and renew certificates and fetch private keys. */
   issue: boolean;
+  /** Revoke, release from hold and delete. */
   revoke: boolean;
 }
 

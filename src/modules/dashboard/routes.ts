@@ -208,7 +208,8 @@ function showLogin(reply: FastifyReply, model: { next: string; problem: string }
   return reply.page('login', { title: 'Sign in', section: 'login' }, model);
 }
 
-function showIssued(
+/** The page after issuing, or renewing: the only time a key that is not kept is shown. */
+export function showIssued(
   reply: FastifyReply,
   model: ReturnType<typeof certificatePage> & { privateKey: string },
 ): FastifyReply {
@@ -220,6 +221,7 @@ function showIssued(
   );
 }
 
-function rightsOf(request: FastifyRequest): Rights {
+/** What the visitor may do. */
+export function rightsOf(request: FastifyRequest): Rights {
   return rightsOfRole(request.principal?.role ?? 'viewer');
 }

@@ -86,6 +86,20 @@ export const revokeFields = z.object({
   ),
 });
 
+export const renewFields = z
+  .object({
+    key: z.enum(['new', 'reuse', 'csr'], 'Choose which key it is for.'),
+    csr: z.string().max(98_304, 'This is too long for a certificate signing request.').default(''),
+    days_valid: wholeNumber(1, 3650),
+    revoke_previous: checkbox,
+  })
+  .superRefine(({ key, csr }, context) => {
+    if (key !== 'csr' || csr.trim() !== '') return;
+    context.addIssue({ code: 'custom', path: ['csr'], message: 'Paste the signing request.' });
+  });
+
+export type RenewFields = z.output<typeof renewFields>;
+
 export const loginFields = z.object({ token: text, next: text });
 export const themeFields = z.object({ theme: z.enum(['system', 'light', 'dark']), back: text });
 export const downloadParams = z.object({

@@ -53,6 +53,14 @@ export interface IssueRequest {
 
 export type DownloadKind = 'crt' | 'key' | 'csr' | 'chain' | 'fullchain' | 'der';
 
+/** The body of `POST /api/client-certs/:id/renew` after parsing. */
+export interface RenewalRequest {
+  days_valid?: number;
+  csr?: string;
+  reuse_key?: boolean;
+  revoke_previous?: boolean;
+}
+
 export interface Certificates {
   list(selection: Selection): { certificates: Certificate[]; total: number; next_cursor: string | null };
   get(identifier: string): Certificate;
@@ -67,6 +75,14 @@ export interface Certificates {
     revocation: { reason: RevocationReason; invalidity_date?: string | undefined },
     actor: Actor,
   ): Promise<Certificate>;
+  renew(
+    identifier: string,
+    request: RenewalRequest,
+    actor: Actor,
+  ): Promise<Certificate & { private_key_pem?: string | undefined }>;
+  /** Releases it from hold. */
+  unhold(identifier: string, actor: Actor): Promise<Certificate>;
+  delete(identifier: string, actor: Actor): Promise<Certificate>;
   /** How many certificates there are, in all, by status and by usage, without the deleted ones. */
   counts(): Counts;
 }

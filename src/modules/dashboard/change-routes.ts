@@ -1,0 +1,71 @@
+/** The pages that change a certificate: renew it, release it from hold, delete it. Each works without scripts. */
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { CertMateError } from '../../errors.js';
+import { actorOf } from '../../http/request.js';
+import { certificatePage } from './certificate-page.js';
+import { LIST_PATH } from './list-state.js';
+import { keyChoices, problemsOfRenewal, readRenewForm, type TypedRenewal, untouchedRenewal } from './renew-form.js';
+import { type DashboardParts, rightsOf, showIssued } from './routes.js';
+
+type WithId = { Params: { id: string } };
+
+export const changeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { certificates, clock }) => {
+  const modelOf = (request: FastifyRequest<WithId>) => {
+    const certificate = certificates.get(request.params.id);
+    return { certificate, model: certificatePage(certificate, rightsOf(request), clock.now()) };
+  };
+
+  const showRenewal = (
+    request: FastifyRequest<WithId>,
+    reply: FastifyReply,
+    typed: TypedRenewal | null,
+    problems: Record<string, string>,
+  ) => {
+    const { certificate, model } = modelOf(request);
+    // Revoked or on hold by now: the certificate's own page says so.
+    if (model.renewHref === '') return reply.redirect(model.href, 303);
+    const form = { typed: typed ?? untouchedRenewal(certificate), problems };
+    const page = { title: `Renew ${model.name}`, section: 'certificates' };
+    return reply.page('renew', page, { ...model, form, keyChoices: keyChoices(certificate) });
+  };
+
+  app.get<WithId>(`${LIST_PATH}/:id/renew`, (request, reply) => showRenewal(request, reply, null, {}));
+
+  app.post<WithId>(`${LIST_PATH}/:id/renew`, async (request, reply) => {
+    const form = readRenewForm(request.body);
+    if ('problems' in form) return showRenewal(request, reply.code(400), form.typed, form.problems);
+    const { certificate, model } = modelOf(request);
+    // The form of a certificate that has been renewed since: sent twice, or out of date. Once is enough.
+    if (certificate.serial_number !== form.typed.serial_number) return reply.redirect(model.href, 303);
+    try {
+      const renewed = await certificates.renew(certificate.identifier, form.request, actorOf(request));
+      if (renewed.private_key_pem === undefined) return await reply.redirect(model.href, 303);
+      const page = certificatePage(renewed, rightsOf(request), clock.now());
+      return showIssued(reply.code(201), { ...page, privateKey: renewed.private_key_pem });
+    } catch (error) {
+      if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
+      return showRenewal(request, reply.code(error.status), form.typed, problemsOfRenewal(error));
+    }
+  });
+
+  app.post<WithId>(`${LIST_PATH}/:id/unhold`, async (request, reply) => {
+    const { model } = modelOf(request);
+    try {
+      await certificates.unhold(request.params.id, actorOf(request));
+    } catch (error) {
+      // Somebody else was faster; the page says how things are.
+      if (!(error instanceof CertMateError) || error.code !== 'NOT_HELD') throw error;
+    }
+    return reply.redirect(model.href, 303);
+  });
+
+  app.get<WithId>(`${LIST_PATH}/:id/delete`, (request, reply) => {
+    const { model } = modelOf(request);
+    return reply.page('delete', { title: `Delete ${model.name}`, section: 'certificates' }, model);
+  });
+
+  app.post<WithId>(`${LIST_PATH}/:id/delete`, async (request, reply) => {
+    await certificates.delete(request.params.id, actorOf(request));
+    return reply.redirect(LIST_PATH, 303);
+  });
+};
