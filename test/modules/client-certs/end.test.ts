@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { encodePem } from '../../../src/pki/pem.js';
 import { serialHex } from '../../../src/pki/serial.js';
 import { build, MovedClock } from '../../build.js';
+import { run, scratch, without } from '../../pki/programs.js';
+import { certId, ocspRequest } from '../ocsp/request.js';
 import { life } from './life.js';
+
+const path = scratch();
 
 const HOUR = 3600;
 
@@ -57,6 +61,35 @@ describe('revoking a certificate that has been renewed', () => {
     assert.equal(details.serial_number, body.serial_number);
     assert.deepEqual(details.replaced_serial_numbers, [old]);
     assert.equal(details.reason, 'keyCompromise');
+  });
+});
+
+describe('what OCSP clients get for a certificate that was replaced', { skip: without('openssl') }, () => {
+  it('follows its state at once, through answers signed before: good, held, good again, revoked', async (t) => {
+    const built = await build(t);
+    const { issue, renew, revoke, unhold } = life(built);
+    const { identifier, serial_number } = await issue();
+    const payload = ocspRequest([certId(built.app.authority.certificate, serial_number)]);
+    const headers = { 'content-type': 'application/ocsp-request' };
+    const told = async (): Promise<string> => {
+      const answer = await built.call('anonymous', { method: 'POST', url: '/api/ocsp', payload, headers });
+      await Promise.all([
+        writeFile(path('answer.der'), answer.rawPayload),
+        writeFile(path('ca.pem'), built.app.authority.pem),
+      ]);
+      const { text } = run('openssl', ['ocsp', '-respin', path('answer.der'), '-CAfile', path('ca.pem'), '-resp_text']);
+      assert.match(text, /Response verify OK/, text);
+      return /Revocation Reason: (\w+)/.exec(text)?.[1] ?? /Cert Status: (\w+)/.exec(text)?.[1] ?? text;
+    };
+    assert.equal(await told(), 'good');
+    await renew(identifier);
+    assert.equal(await told(), 'good');
+    await revoke(identifier, 'certificateHold');
+    assert.equal(await told(), 'certificateHold');
+    await unhold(identifier);
+    assert.equal(await told(), 'good');
+    await revoke(identifier, 'keyCompromise');
+    assert.equal(await told(), 'keyCompromise');
   });
 });
 
