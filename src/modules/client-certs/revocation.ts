@@ -145,7 +145,7 @@ function moment(text: string): Timestamp {
   return timestamp(wholeSeconds(new Date(text)));
 }
 
-export function alreadyRevoked({ revoked_at, reason_revoked }: Revocable): CertMateError {
+function alreadyRevoked({ revoked_at, reason_revoked }: Revocable): CertMateError {
   return new CertMateError(
     'ALREADY_REVOKED',
     `This certificate was revoked at ${revoked_at} (${reason_revoked}); that stays as it is.`,

@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000;
  * From how long before its end (ms) a certificate is due: its threshold, but never more than a third of its lifetime.
  * Otherwise one that lives shorter than its threshold would be due from its first second, and renewed at every sweep.
  */
-export function thresholdOf({ not_before, expires_at, renewal }: CertificateRecord): number {
+function thresholdOf({ not_before, expires_at, renewal }: CertificateRecord): number {
   const lifetime = Date.parse(expires_at) - Date.parse(not_before);
   return Math.min(renewal.renewal_threshold_days * DAY_MS, lifetime / 3);
 }
