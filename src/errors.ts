@@ -16,6 +16,7 @@ export const ERRORS = {
   ROUTE_NOT_FOUND: [404, 'No such route'],
   METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
   NOT_ACCEPTABLE: [406, 'Not acceptable'],
+  REQUEST_TIMEOUT: [408, 'Request timeout'],
   IDENTIFIER_TAKEN: [409, 'Identifier taken'],
   ALREADY_REVOKED: [409, 'Already revoked'],
   NOT_HELD: [409, 'Not on hold'],

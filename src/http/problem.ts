@@ -30,6 +30,13 @@ const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {
   FST_ERR_MAX_PARAM_LENGTH: ['NOT_FOUND', 'A part of the path is longer than any name here. Check the URL.'],
 };
 
+/** What Node's own error codes mean, of requests that never became one. */
+const CONNECTION_ERRORS: Record<string, readonly [ErrorCode, string]> = {
+  HPE_HEADER_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'The request headers are too large.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'The request did not arrive in time. Send it again.'],
+};
+const NOT_HTTP = ['VALIDATION_FAILED', 'This is not a valid HTTP request.'] as const;
+
 /** What a status means that some other plugin chose without one of our codes. */
 const STATUS_CODE: Record<number, readonly [ErrorCode, string]> = {
   400: ['VALIDATION_FAILED', 'The request is not valid.'],
@@ -102,10 +109,8 @@ export function clientErrorHandler(error: Error & { code?: string }, socket: Soc
     socket.destroy();
     return;
   }
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const problem = tooLarge
-    ? new CertMateError('PAYLOAD_TOO_LARGE', 'The request headers are too large.')
-    : new CertMateError('VALIDATION_FAILED', 'This is not a valid HTTP request.');
+  const [code, message] = CONNECTION_ERRORS[error.code ?? ''] ?? NOT_HTTP;
+  const problem = new CertMateError(code, message);
   const body = JSON.stringify(problem.toBody());
   socket.end(
     [

@@ -1,5 +1,6 @@
 /** How the HTTP server itself behaves: ids, proxies, limits, its own errors and its log lines. */
-import { type FastifyReply, type FastifyRequest, type FastifyServerOptions, LogController } from 'fastify';
+import type { Server } from 'node:http';
+import { type FastifyHttpOptions, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Config } from '../config.js';
 import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
@@ -10,9 +11,36 @@ const MAX_PARAMETER = 3 * 128;
 /** The largest body unless a route says otherwise (octets). */
 const BODY_LIMIT = 1024 * 1024;
 
+/**
+ * How long the server waits for a client (ms). A slow client costs nothing but its connection, yet there are only so many
+ * of those.
+ */
+export const PATIENCE = {
+  /** From the first octet of a request to the end of its headers: they fit into a packet or two. */
+  headers: 10_000,
+  /** From the first octet to the last one of the body: the largest batch in CSV at 1 Mbit/s takes most of it. */
+  request: 60_000,
+  /**
+   * Nothing at all on the connection, be it that somebody does not read the answer. Answers themselves may take that long:
+   * RSA-4096 keys are made one after another.
+   */
+  silence: 300_000,
+  /** Between two requests: longer than the 60 s of the usual reverse proxies, so that it is they who hang up. */
+  keepAlive: 72_000,
+  /** How often connections are looked at for the first two. */
+  checks: 2_000,
+} as const;
+
 /** Options for `fastify()`; the logger is the caller's to add. */
-export function serverOptions(config: Pick<Config, 'trustProxy'>) {
+export function serverOptions(
+  config: Pick<Config, 'trustProxy'>,
+  patience: Record<keyof typeof PATIENCE, number> = PATIENCE,
+) {
   return {
+    http: { headersTimeout: patience.headers, connectionsCheckingInterval: patience.checks },
+    requestTimeout: patience.request,
+    connectionTimeout: patience.silence,
+    keepAliveTimeout: patience.keepAlive,
     genReqId: requestId,
     trustProxy: config.trustProxy ?? false,
     bodyLimit: BODY_LIMIT,
@@ -20,7 +48,7 @@ export function serverOptions(config: Pick<Config, 'trustProxy'>) {
     frameworkErrors,
     clientErrorHandler,
     logController: new RequestLog(),
-  } satisfies FastifyServerOptions;
+  } satisfies FastifyHttpOptions<Server>;
 }
 
 /** One line for each finished request; none for relying parties and probes, who come by the thousand. */
