@@ -1,12 +1,17 @@
-/** Runs in a worker thread: makes one key, with the worker's own CPU time and none of libuv's pool. */
+/** Runs in a worker thread: makes keys, with the worker's own CPU time and none of libuv's pool. */
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { KeyType } from '../types.js';
+
+/** Makes a key of each type. */
+export default function generateKeys(types: readonly KeyType[]): KeyObject[] {
+  return types.map(generateKey);
+}
 
 /**
  * Makes a key pair. The curve is always named in the key, never written out as explicit parameters.
  * @returns the private key; the public one follows from it
  */
-export default function generateKey(type: KeyType): KeyObject {
+function generateKey(type: KeyType): KeyObject {
   switch (type) {
     case 'rsa-2048':
       return generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 65537 }).privateKey;

@@ -1,7 +1,8 @@
 /**
  * The one place where keys are made. Two lanes of worker threads: RSA takes seconds, EC and Ed25519 microseconds, and the
  * quick ones never stand behind the slow ones. libuv's thread pool is left alone: a few RSA-4096 keys in it would hold up
- * every file read of the process.
+ * every file read of the process. The way to a worker and back takes longer than making an EC key does, so quick keys asked
+ * for while others are on their way share the next one.
  */
 import type { KeyObject } from 'node:crypto';
 import { Piscina } from 'piscina';
@@ -10,6 +11,9 @@ import type { KeyType } from '../types.js';
 
 /** An idle worker thread is let go after this long (ms). */
 const IDLE_TIMEOUT = 60_000;
+
+/** So many quick keys at most are made on one journey: whoever comes later need not wait for a thousand. */
+const MOST_TOGETHER = 64;
 
 interface Waiter {
   type: KeyType;
@@ -21,10 +25,13 @@ interface Waiter {
 export class KeyGenerator {
   readonly #threads: number;
   readonly #ready: number;
-  readonly #slow: Piscina<KeyType, KeyObject>;
-  readonly #quick: Piscina<KeyType, KeyObject>;
+  readonly #slow: Piscina<KeyType[], KeyObject[]>;
+  readonly #quick: Piscina<KeyType[], KeyObject[]>;
   /** RSA requests that no thread works on yet, oldest first. */
   readonly #waiting: Waiter[] = [];
+  /** Requests for quick keys that are not on their way yet, oldest first. */
+  #quickWaiting: Waiter[] = [];
+  #quickBusy = false;
   /** Keys made ahead, for each type that `warm` named. */
   readonly #stock = new Map<KeyType, KeyObject[]>();
   #busy = 0;
@@ -48,7 +55,12 @@ export class KeyGenerator {
    */
   generate(type: KeyType): Promise<KeyObject> {
     if (this.#closed) return Promise.reject(closing());
-    if (!isRsa(type)) return this.#make(this.#quick, type);
+    if (!isRsa(type)) {
+      return new Promise((resolve, reject) => {
+        this.#quickWaiting.push({ type, resolve, reject });
+        if (!this.#quickBusy) void this.#makeQuick();
+      });
+    }
     const stocked = this.#stock.get(type)?.shift();
     if (stocked !== undefined) {
       this.#advance();
@@ -74,7 +86,7 @@ export class KeyGenerator {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stock.clear();
-    for (const waiter of this.#waiting.splice(0)) waiter.reject(closing());
+    for (const waiter of [...this.#waiting.splice(0), ...this.#quickWaiting.splice(0)]) waiter.reject(closing());
     await Promise.all([this.#slow.destroy(), this.#quick.destroy()]);
   }
 
@@ -91,7 +103,8 @@ export class KeyGenerator {
 
   async #work(type: KeyType, waiter: Waiter | undefined): Promise<void> {
     try {
-      const key = await this.#make(this.#slow, type);
+      const [key] = await this.#make(this.#slow, [type]);
+      if (key === undefined) throw new Error('the worker made no key');
       if (waiter !== undefined) waiter.resolve(key);
       else this.#stockOrServe(type, key);
     } catch (error) {
@@ -123,9 +136,27 @@ export class KeyGenerator {
     return lowest;
   }
 
-  async #make(pool: Piscina<KeyType, KeyObject>, type: KeyType): Promise<KeyObject> {
+  /** Makes what is waiting, all of one journey together, until nothing waits any more. */
+  async #makeQuick(): Promise<void> {
+    this.#quickBusy = true;
+    while (this.#quickWaiting.length > 0) {
+      const waiters = this.#quickWaiting.splice(0, MOST_TOGETHER);
+      try {
+        const keys = await this.#make(
+          this.#quick,
+          waiters.map(({ type }) => type),
+        );
+        waiters.forEach(({ resolve }, index) => resolve(keys[index] as KeyObject));
+      } catch (error) {
+        for (const { reject } of waiters) reject(error);
+      }
+    }
+    this.#quickBusy = false;
+  }
+
+  async #make(pool: Piscina<KeyType[], KeyObject[]>, types: KeyType[]): Promise<KeyObject[]> {
     try {
-      return await pool.run(type);
+      return await pool.run(types);
     } catch (error) {
       if (this.#closed) throw closing();
       throw error;
@@ -133,7 +164,7 @@ export class KeyGenerator {
   }
 }
 
-function lane(threads: number): Piscina<KeyType, KeyObject> {
+function lane(threads: number): Piscina<KeyType[], KeyObject[]> {
   return new Piscina({
     filename: new URL('./keygen-worker.js', import.meta.url).href,
     minThreads: 0,

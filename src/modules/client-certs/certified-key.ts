@@ -1,7 +1,7 @@
 /** The key that a certificate is for: one made here, or the one that a CSR proves its sender to hold. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { localSigner } from '../../crypto/file-signer.js';
-import { sealPrivateKey } from '../../crypto/sealing.js';
+import { privateKeyPem, publicKeyDer } from '../../crypto/key-encoding.js';
 import { assembleSigned } from '../../pki/certificate.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import { encodePem } from '../../pki/pem.js';
@@ -34,13 +34,13 @@ export async function keyMadeHere(
   subject: Buffer,
   names: readonly GeneralName[],
 ): Promise<CertifiedKey & { privateKeyPem: string }> {
-  const subjectPublicKeyInfo = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const subjectPublicKeyInfo = publicKeyDer(privateKey);
   const signer = localSigner(privateKey);
   const info = buildRequestInfo({ subject, subjectPublicKeyInfo, subjectAltNames: names });
   const csr = assembleSigned(info, signer.scheme, await signer.sign(info));
   return {
     subjectPublicKeyInfo,
-    privateKeyPem: sealPrivateKey(privateKey, null),
+    privateKeyPem: privateKeyPem(privateKey),
     csrPem: encodePem('CERTIFICATE REQUEST', csr),
   };
 }
