@@ -77,7 +77,9 @@ export const openapi = plugin(
       transform: (document) => {
         const described = /^\/(api|health|metrics|openapi\.json)(\/|$)/.test(document.url);
         if (!described) return { schema: { hide: true }, url: document.url };
-        const { schema = {}, url } = jsonSchemaTransform(document);
+        const { schema = {}, url } = jsonSchemaTransform(withoutContent(document));
+        const contents = bodyContents(document);
+        if (contents !== null) (schema as Record<string, unknown>)['body'] = { content: contents };
         const policy = policyOf(document.route, schema as Record<string, unknown>);
         return { schema: { ...schema, ...policy }, url: named(url) };
       },
@@ -99,6 +101,25 @@ export const openapi = plugin(
   },
   { name: 'openapi', fastify: '5.x', dependencies: ['access'] },
 );
+
+type RouteDocument = Parameters<typeof jsonSchemaTransform>[0];
+
+/** The transform knows one schema a body; a body that comes in several media types has one for each. */
+function withoutContent(document: RouteDocument): RouteDocument {
+  const { body, ...schema } = (document.schema ?? {}) as { body?: { content?: object } };
+  return body?.content === undefined ? document : { ...document, schema };
+}
+
+function bodyContents(document: RouteDocument): Record<string, { schema: unknown }> | null {
+  const { body } = (document.schema ?? {}) as { body?: { content?: Record<string, { schema: unknown }> } };
+  if (body?.content === undefined) return null;
+  return Object.fromEntries(
+    Object.entries(body.content).map(([mediaType, { schema }]) => {
+      const described = jsonSchemaTransform({ ...document, schema: { body: schema } } as RouteDocument);
+      return [mediaType, { schema: described.schema?.body }];
+    }),
+  );
+}
 
 /** Security and error responses of one operation, from its row in the access table and from what it takes. */
 function policyOf(route: RouteOptions, schema: Record<string, unknown>): Record<string, unknown> {
