@@ -1,6 +1,8 @@
 /** What the page about the CA shows. */
 import { type Fact, serialHex } from './certificate-page.js';
 import { type Moment, moment } from './dates.js';
+import { reloadSnippet } from './guides/guide.js';
+import { type Guides, guides, PAGE } from './guides/guides.js';
 import type { Authority, RevocationList } from './services.js';
 import { keyText } from './wording.js';
 
@@ -12,7 +14,9 @@ export interface AuthorityPage {
   notAfter: Moment;
   elapsed: number;
   crl: { number: string; published: Moment; next: Moment; revoked: string };
-  urls: { ca: string; caDer: string; crl: string; crlPem: string; ocsp: string };
+  urls: { caDer: string; crl: string; ocsp: string };
+  /** How servers are made to check certificates. */
+  use: Guides & { headings: typeof PAGE; reload: typeof reloadSnippet };
 }
 
 /** @param publicUrl base of the addresses that relying parties use */
@@ -39,12 +43,11 @@ export function authorityPage(authority: Authority, crl: RevocationList, publicU
       revoked: new Intl.NumberFormat('en').format(crl.count),
     },
     urls: {
-      ca: `${publicUrl}/api/ca/download/pem`,
       caDer: `${publicUrl}/api/ca/download/der`,
       crl: `${publicUrl}/api/crl/download/der`,
-      crlPem: `${publicUrl}/api/crl/download/pem`,
       ocsp: `${publicUrl}/api/ocsp`,
     },
+    use: { ...guides({ publicUrl }), headings: PAGE, reload: reloadSnippet },
   };
 }
 
