@@ -26,6 +26,8 @@ export interface CertMate {
   /** Path of the CA's certificate, PEM. */
   readonly ca: string;
   issue(fields: Record<string, unknown>): Promise<Issued>;
+  /** A certificate for a server on localhost. */
+  issueServer(): Promise<Issued>;
   revoke(identifier: string, reason?: string): Promise<void>;
   /** Downloads the newest CRL; the path of its file. */
   crl(format: 'pem' | 'der'): Promise<string>;
@@ -84,6 +86,22 @@ export async function startCertMate(settings: Record<string, string> = {}): Prom
   const download = async (path: string, name: string) =>
     file(name, new Uint8Array(await (await call('GET', path)).arrayBuffer()));
 
+  const issue: CertMate['issue'] = async (fields) => {
+    const answer = await call('POST', '/api/client-certs', { ...fields, store_key: false });
+    const made = (await answer.json()) as Record<
+      'identifier' | 'serial_number' | 'certificate_pem' | 'private_key_pem',
+      string
+    >;
+    const { identifier, serial_number, certificate_pem: certificate, private_key_pem: key } = made;
+    return {
+      identifier,
+      serial_number,
+      certificate: file(`${identifier}.pem`, certificate),
+      key: file(`${identifier}.key`, key),
+      bundle: file(`${identifier}.bundle`, key + certificate),
+    };
+  };
+
   try {
     await waitFor(
       async () => !server.running() || (await fetch(`${url}/health`).catch(() => null))?.status === 200,
@@ -94,21 +112,13 @@ export async function startCertMate(settings: Record<string, string> = {}): Prom
       url,
       folder,
       ca: await download('/api/ca/download/pem', 'ca.pem'),
-      async issue(fields) {
-        const answer = await call('POST', '/api/client-certs', { ...fields, store_key: false });
-        const made = (await answer.json()) as Record<
-          'identifier' | 'serial_number' | 'certificate_pem' | 'private_key_pem',
-          string
-        >;
-        const { identifier, serial_number, certificate_pem: certificate, private_key_pem: key } = made;
-        return {
-          identifier,
-          serial_number,
-          certificate: file(`${identifier}.pem`, certificate),
-          key: file(`${identifier}.key`, key),
-          bundle: file(`${identifier}.bundle`, key + certificate),
-        };
-      },
+      issue,
+      issueServer: () =>
+        issue({
+          common_name: 'localhost',
+          certificate_type: 'server',
+          subject_alt_names: ['dns:localhost', 'ip:127.0.0.1'],
+        }),
       async revoke(identifier, reason = 'keyCompromise') {
         await call('POST', `/api/client-certs/${identifier}/revoke`, { reason });
       },

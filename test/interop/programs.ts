@@ -67,6 +67,8 @@ export async function run(text: TemplateStringsArray, ...values: string[]): Prom
 }
 
 export interface RunningProgram {
+  /** Undefined if it could not be started. */
+  readonly pid: number | undefined;
   /** Everything it has written so far. */
   output(): string;
   running(): boolean;
@@ -106,6 +108,7 @@ export function start(
     }
   };
   return {
+    pid: child.pid,
     output: () => output,
     running,
     signal: (name) => void child.kill(name),

@@ -1,12 +1,11 @@
-/** Web servers that ask for client certificates, each in a folder of its own and on free ports of the loopback. */
+/** Servers that ask for client certificates, each in a folder of its own and on free ports. */
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type RunningProgram, start, temporaryFolder, waitFor } from './programs.js';
+import { type RunningProgram, run, start, temporaryFolder, waitFor } from './programs.js';
 
-export interface WebServer {
-  /** Makes it read its configuration and CRL again, and waits until the worker that knew the old ones is gone. */
-  reload(): Promise<void>;
+export interface RunningServer {
+  readonly pid: number;
   output(): string;
   stop(): Promise<void>;
 }
@@ -18,40 +17,47 @@ const listens = (port: number) =>
     socket.on('connect', () => socket.destroy());
   });
 
-async function serve(
+/** Starts a server and waits until it listens on every port. @param launch gets an empty folder */
+export async function serve(
+  name: string,
+  ports: number[],
   launch: (folder: string) => RunningProgram,
-  options: { name: string; ports: number[]; reloadSignal: NodeJS.Signals },
-): Promise<WebServer> {
-  const temporary = temporaryFolder(options.name);
+): Promise<RunningServer> {
+  const temporary = temporaryFolder(name);
   const program = launch(temporary.path);
   const stop = async () => {
     await program.stop();
     temporary.remove();
   };
   try {
-    for (const port of options.ports) {
+    for (const port of ports) {
       await waitFor(async () => !program.running() || (await listens(port)), program.output);
-      if (!program.running()) throw new Error(`${options.name} does not start: ${program.output()}`);
     }
+    if (!program.running() || program.pid === undefined) throw new Error(`${name} does not start: ${program.output()}`);
   } catch (error) {
     await stop();
     throw error;
   }
-  const workersGone = () => program.output().match(/worker (process )?\(?\d+\)? exited with code/g)?.length ?? 0;
-  const reload = async () => {
-    const gone = workersGone();
-    program.signal(options.reloadSignal);
-    await waitFor(async () => workersGone() > gone, program.output);
-  };
-  return { reload, output: program.output, stop };
+  return { pid: program.pid, output: program.output, stop };
 }
 
-/** Starts nginx with these `server { … }` blocks and waits until it listens on every port. */
-export async function startNginx(servers: string, ports: number[]): Promise<WebServer> {
-  return serve(
-    (folder) => {
-      const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-      const configuration = `
+/**
+ * Reloads a server that replaces its workers, and waits until the former ones are gone: until then a connection may end up
+ * with one that knows the old list only.
+ */
+export async function replacingWorkers<T>({ pid, output }: RunningServer, reload: () => Promise<T>): Promise<T> {
+  const workers = async () => (await run`ps -o pid= --ppid ${String(pid)}`).output.split(/\s+/).filter(Boolean);
+  const former = await workers();
+  const outcome = await reload();
+  await waitFor(async () => (await workers()).every((worker) => !former.includes(worker)), output);
+  return outcome;
+}
+
+/** Starts nginx with this inside `http { … }` and waits until it listens on every port. */
+export async function startNginx(http: string, ports: number[]): Promise<RunningServer> {
+  return serve('nginx', ports, (folder) => {
+    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+    const configuration = `
         ${process.getuid?.() === 0 ? 'user root;' : ''}
         daemon off;
         worker_processes 1;
@@ -61,22 +67,17 @@ export async function startNginx(servers: string, ports: number[]): Promise<WebS
         http {
           access_log off;
           ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join('\n')}
-          ${servers}
+          ${http}
         }`;
-      writeFileSync(join(folder, 'nginx.conf'), configuration);
-      return start('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], { cwd: folder });
-    },
-    { name: 'nginx', ports, reloadSignal: 'SIGHUP' },
-  );
+    writeFileSync(join(folder, 'nginx.conf'), configuration);
+    return start('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'], { cwd: folder });
+  });
 }
 
 /** Starts HAProxy, master and worker, with this configuration and waits until it listens on every port. */
-export async function startHaproxy(configuration: string, ports: number[]): Promise<WebServer> {
-  return serve(
-    (folder) => {
-      writeFileSync(join(folder, 'haproxy.cfg'), configuration);
-      return start('haproxy', ['-W', '-db', '-f', join(folder, 'haproxy.cfg')], { cwd: folder });
-    },
-    { name: 'haproxy', ports, reloadSignal: 'SIGUSR2' },
-  );
+export async function startHaproxy(configuration: string, ports: number[]): Promise<RunningServer> {
+  return serve('haproxy', ports, (folder) => {
+    writeFileSync(join(folder, 'haproxy.cfg'), configuration);
+    return start('haproxy', ['-W', '-db', '-f', join(folder, 'haproxy.cfg')], { cwd: folder });
+  });
 }
