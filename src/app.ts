@@ -1,5 +1,5 @@
 /** The whole house on one page: every module registered, in order. */
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { systemClock } from './clock.js';
 import { type Config, version } from './config.js';
 import { access } from './http/access.js';
@@ -13,10 +13,13 @@ import { publicScope } from './http/public.js';
 import { requestIdentity } from './http/request.js';
 import { serverOptions } from './http/server.js';
 import { assets } from './http/static.js';
+import { createLog } from './log.js';
 import { audit } from './modules/audit/plugin.js';
 import { auditRoutes } from './modules/audit/routes.js';
 import { auth } from './modules/auth/plugin.js';
 import { keyRoutes } from './modules/auth/routes.js';
+import { backupPlugin } from './modules/backup/plugin.js';
+import { backupRoutes } from './modules/backup/routes.js';
 import { batch } from './modules/batch/plugin.js';
 import { batchRoutes } from './modules/batch/routes.js';
 import { caPlugin } from './modules/ca/plugin.js';
@@ -52,7 +55,7 @@ export interface AppOptions {
 export async function buildApp({ config, clock = systemClock, logger }: AppOptions): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     ...serverOptions(config),
-    ...logging(config, logger),
+    loggerInstance: logger ?? createLog(config),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
   });
@@ -83,6 +86,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(profilesPlugin);
   await app.register(idempotencyPlugin);
   await app.register(clientCertsPlugin);
+  await app.register(backupPlugin);
   await app.register(renewalPlugin);
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
   await app.register(auth, { dataDir, clock, apiToken });
@@ -102,6 +106,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
       renewalRoutes,
       keyRoutes,
       auditRoutes,
+      backupRoutes,
     ),
     { prefix: '/api' },
   );
@@ -113,8 +118,4 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
     pages: [dashboardPlugin],
   });
   await app.ready();
-}
-
-function logging({ logLevel }: Config, logger: FastifyBaseLogger | undefined): FastifyServerOptions {
-  return logger ? { loggerInstance: logger } : { logger: { level: logLevel } };
 }

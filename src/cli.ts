@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `certmate` command: what is done at the machine itself, with the data directory at hand. */
 import { Arguments, type Options, UsageError } from './cli/arguments.js';
+import { backup, restoreBackup } from './cli/backup.js';
 import { doctor, verifyAudit } from './cli/doctor.js';
 import { print } from './cli/place.js';
 import { createKey, importCa } from './cli/setup.js';
@@ -14,6 +15,10 @@ const USAGE = `Usage: certmate <command> [options]
                                  before the first start, into an empty data directory
   key create --name NAME --role viewer|operator|admin
                                  make an API key; it is shown once
+  backup --out FILE --passphrase-file FILE
+                                 put everything into one sealed file (a running server does it at POST /api/ca/backup)
+  restore --from FILE --passphrase-file FILE
+                                 take everything out of it again, into an empty data directory
   doctor [--repair] [--json]     check everything that is stored, and mend what can be mended without guessing
   verify-audit                   check every line and signature of the audit log
 
@@ -33,6 +38,8 @@ const COMMANDS: Record<string, { options: Options; run: (args: Arguments) => Pro
     run: importCa,
   },
   'key create': { options: { name: 'value', role: 'value' }, run: createKey },
+  backup: { options: { out: 'value', 'passphrase-file': 'value' }, run: backup },
+  restore: { options: { from: 'value', 'passphrase-file': 'value' }, run: restoreBackup },
   doctor: { options: { repair: 'flag', json: 'flag' }, run: doctor },
   'verify-audit': { options: {}, run: verifyAudit },
 };

@@ -1,6 +1,10 @@
 /** What commands share: the data directory to themselves, files of the user, a place to say something. */
 import { basename, dirname, resolve } from 'node:path';
+import { systemClock } from '../clock.js';
+import { KeyGenerator } from '../crypto/keygen.js';
 import { StartupError } from '../errors.js';
+import { openTrail } from '../modules/audit/open-trail.js';
+import type { AuditTrail } from '../modules/audit/trail.js';
 import { Folder } from '../store/folder.js';
 import { lockDirectory } from '../store/lock.js';
 import type { Log } from '../types.js';
@@ -43,3 +47,23 @@ export const errorLog: Log = {
   warn: (_details, message) => void process.stderr.write(`certmate: ${message}\n`),
   error: (_details, message) => void process.stderr.write(`certmate: ${message}\n`),
 };
+
+/** Does `work` with the audit trail open; it is closed, its end signed, when this resolves. */
+export async function withTrail<Result>(
+  place: { dataDir: string; auditLogDir: string },
+  work: (audit: AuditTrail) => Promise<Result>,
+  log: Log = errorLog,
+): Promise<Result> {
+  const keys = new KeyGenerator();
+  try {
+    const generateKey = () => keys.generate('ed25519');
+    const trail = await openTrail({ ...place, clock: systemClock, generateKey, log });
+    try {
+      return await work(trail);
+    } finally {
+      await trail.close();
+    }
+  } finally {
+    await keys.close();
+  }
+}

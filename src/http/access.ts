@@ -96,6 +96,7 @@ export const ACCESS: AccessTable = {
   'GET /api/ca': open('default'),
   'GET /api/ca/download/pem': open('default'),
   'GET /api/ca/download/der': open('default'),
+  'POST /api/ca/backup': { role: 'admin', limit: 'batch' },
 
   'GET /api/keys': admin,
   'POST /api/keys': admin,

@@ -6,6 +6,8 @@
  */
 import { CertMateError } from '../errors.js';
 import type { CertificateRecord, Identifier, Serial } from '../types.js';
+import type { ArchivedFile } from './archive.js';
+import { storedContents } from './contents.js';
 import type { Inventory } from './inventory.js';
 import { type FilesystemStoreOptions, openParts, type StoreParts } from './opening.js';
 import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
@@ -136,6 +138,10 @@ export class FilesystemStore implements Store {
 
   subscribe(listener: Listener): void {
     this.#listeners.push(listener);
+  }
+
+  contents(): AsyncIterable<ArchivedFile> {
+    return storedContents(this.#parts);
   }
 
   problems(): Problem[] {

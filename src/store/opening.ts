@@ -22,6 +22,7 @@ export interface FilesystemStoreOptions {
 }
 
 export interface StoreParts {
+  layout: Layout;
   inventory: MemoryInventory;
   directories: CertificateDirectories;
   journal: Journal;
@@ -76,7 +77,7 @@ export async function openParts({
       clock,
       log,
     });
-    return { parts: { inventory, directories, journal, settlement, problems, locks, clock, log }, blocked };
+    return { parts: { layout, inventory, directories, journal, settlement, problems, locks, clock, log }, blocked };
   } catch (error) {
     settlement.close();
     await journal.close();

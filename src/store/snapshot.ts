@@ -36,25 +36,28 @@ export async function writeSnapshot(path: string, records: Iterable<CertificateR
 async function writeLines(path: string, records: Iterable<CertificateRecord>): Promise<number> {
   const handle = await open(path, 'wx', 0o600);
   try {
-    let count = 0;
     let size = 0;
-    let piece = `${encodeLine({ rows: ROW_VERSION } satisfies SnapshotLine)}\n`;
-    const write = async (): Promise<void> => {
-      const bytes = Buffer.from(piece);
-      await handle.writeFile(bytes);
-      size += bytes.length;
-      piece = '';
-    };
-    for (const record of records) {
-      piece += `${encodeLine(toRow(record) satisfies SnapshotLine)}\n`;
-      count += 1;
-      if (piece.length >= PIECE_LENGTH) await write();
+    for (const piece of snapshotPieces(records)) {
+      await handle.writeFile(piece);
+      size += piece.length;
     }
-    piece += `${encodeLine({ end: count } satisfies SnapshotLine)}\n`;
-    await write();
     await handle.datasync();
     return size;
   } finally {
     await handle.close();
   }
+}
+
+/** A complete snapshot, piece by piece. */
+export function* snapshotPieces(records: Iterable<CertificateRecord>): Generator<Buffer> {
+  let count = 0;
+  let piece = `${encodeLine({ rows: ROW_VERSION } satisfies SnapshotLine)}\n`;
+  for (const record of records) {
+    piece += `${encodeLine(toRow(record) satisfies SnapshotLine)}\n`;
+    count += 1;
+    if (piece.length < PIECE_LENGTH) continue;
+    yield Buffer.from(piece);
+    piece = '';
+  }
+  yield Buffer.from(`${piece}${encodeLine({ end: count } satisfies SnapshotLine)}\n`);
 }

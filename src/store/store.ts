@@ -1,5 +1,6 @@
 /** The interface that every backend keeps. What it has acknowledged survives a crash and a power cut. */
 import type { CertificateRecord, Identifier, Serial } from '../types.js';
+import type { ArchivedFile } from './archive.js';
 import type { Inventory } from './inventory.js';
 
 /** A new certificate's files, as PEM. */
@@ -55,6 +56,10 @@ export interface Store {
   read(identifier: Identifier, file: CertificateFile, replaced?: Serial): Promise<Buffer>;
   /** The listener is called in the order in which the changes of a certificate became durable. */
   subscribe(listener: Listener): void;
+  /**
+   * Everything that is kept of certificates, for a backup, while changes go on: see contents.ts.
+   */
+  contents(): AsyncIterable<ArchivedFile>;
   /** What is known to be damaged or missing; empty when all is well. */
   problems(): Problem[];
   /** Reads the files of every certificate and brings `problems` up to date; takes its time, and leaves room for others. */

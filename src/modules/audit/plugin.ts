@@ -3,12 +3,10 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
-import { AppendLog } from '../../store/append-log.js';
-import { Folder } from '../../store/folder.js';
 import type { Clock } from '../../types.js';
 import { DenialLog } from './denials.js';
-import { CHECKPOINT_FILE, LOG_FILE } from './stored.js';
-import { AuditTrail } from './trail.js';
+import { openTrail } from './open-trail.js';
+import type { AuditTrail } from './trail.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,20 +24,8 @@ export interface AuditOptions {
 
 export const audit = plugin(
   async (app: FastifyInstance, { dataDir, logDir, clock, generateKey }: AuditOptions) => {
-    const folder = join(logDir, 'audit');
-    const openLog = (name: string) =>
-      AppendLog.open(join(folder, name), {
-        onTornTail: (tail) => app.log.warn({ file: name, ...tail }, 'an unfinished last line was cut off'),
-      });
-    const trail = await AuditTrail.open({
-      log: await openLog(LOG_FILE),
-      checkpoints: await openLog(CHECKPOINT_FILE),
-      logFiles: new Folder(folder),
-      files: new Folder(join(dataDir, 'audit')),
-      generateKey,
-      clock,
-      report: app.log,
-    });
+    const auditLogDir = join(logDir, 'audit');
+    const trail = await openTrail({ dataDir, auditLogDir, clock, generateKey, log: app.log });
     const denials = new DenialLog(trail, clock);
     app.decorate('auditTrail', trail);
     app.decorate('audit', trail);

@@ -1,0 +1,100 @@
+/**
+ * Makes one sealed archive of everything: the data directory and the audit log. It may be made while the server runs.
+ *
+ * The order makes the parts agree, although they change meanwhile:
+ *   1. everything but certificates and journal: CA, CRLs, API keys, settings, the signed head of the audit log, batches.
+ *      A CRL that is older than the records lacks revocations at worst, and the first start publishes one with them;
+ *      the other way round it would list serial numbers that no record calls revoked. What a batch or a repeated request
+ *      has noted is at worst behind the certificates, as after a crash, which both are made for.
+ *   2. certificates and, in the place of the journal, a snapshot of their records (store/contents.ts).
+ *   3. the audit log: it reaches at least as far as its head says, and tells of everything that is in the archive. It may
+ *      tell of more: what happened while the archive was made.
+ */
+import { basename } from 'node:path';
+import { timestamp } from '../../clock.js';
+import { sealStream } from '../../crypto/stream-sealing.js';
+import { CertMateError } from '../../errors.js';
+import { type ArchivedFile, writeArchive } from '../../store/archive.js';
+import { otherFiles } from '../../store/copying.js';
+import type { Actor, AuditSink, Clock, Log } from '../../types.js';
+
+export interface BackupParts {
+  /** The certificates and a journal of them. */
+  store: { contents(): AsyncIterable<ArchivedFile> };
+  dataDir: string;
+  /** Where the audit log is. */
+  auditLogDir: string;
+  audit: AuditSink;
+  clock: Clock;
+  log: Log;
+}
+
+export interface Backup {
+  /** `certmate-2026-11-21.cmbk` */
+  filename: string;
+  /** If reading it throws, it is incomplete, and a restore will refuse it. */
+  content: AsyncGenerator<Buffer>;
+}
+
+/** Where files of an archive belong: the first name of their paths. */
+export const DATA = 'data';
+export const AUDIT_LOG = 'audit-log';
+
+export const SHORTEST_PASSPHRASE = 12;
+export const LONGEST_PASSPHRASE = 1024;
+
+export class Backups {
+  readonly #parts: BackupParts;
+  #running = false;
+
+  constructor(parts: BackupParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins a backup; the audit trail has it when this resolves.
+   * @throws CertMateError CONFLICT while another one is being made
+   */
+  async create(passphrase: string, actor: Actor): Promise<Backup> {
+    if (this.#running) {
+      throw new CertMateError('CONFLICT', 'A backup is being made already. Try again when it is done.');
+    }
+    this.#running = true;
+    try {
+      const filename = `certmate-${timestamp(this.#parts.clock.now()).slice(0, 10)}.cmbk`;
+      await this.#record(actor, 'success', null);
+      return { filename, content: this.#content(passphrase, actor) };
+    } catch (error) {
+      this.#running = false;
+      throw error;
+    }
+  }
+
+  async *#content(passphrase: string, actor: Actor): AsyncGenerator<Buffer> {
+    let complete = false;
+    try {
+      yield* sealStream(writeArchive(this.#files()), passphrase);
+      complete = true;
+    } finally {
+      this.#running = false;
+      if (!complete) await this.#record(actor, 'failure', 'broken off: the archive is not complete');
+    }
+  }
+
+  async *#files(): AsyncGenerator<ArchivedFile> {
+    const { store, dataDir, auditLogDir } = this.#parts;
+    yield* otherFiles(dataDir, `${DATA}/`);
+    for await (const file of store.contents()) yield { ...file, path: `${DATA}/${file.path}` };
+    yield* otherFiles(auditLogDir, `${AUDIT_LOG}/`);
+  }
+
+  async #record(actor: Actor, status: 'success' | 'failure', error: string | null): Promise<void> {
+    const { audit, log, dataDir } = this.#parts;
+    try {
+      await audit.record({ operation: 'backup', resource_type: 'ca', resource_id: null, status, actor, error });
+    } catch (cause) {
+      if (status === 'success') throw cause;
+      log.error({ err: cause, data: basename(dataDir) }, 'a backup was broken off, and that could not be recorded');
+    }
+  }
+}
