@@ -4,8 +4,9 @@ import { Readable } from 'node:stream';
 import { CertMateError } from '../../errors.js';
 import type { Actor, AuditSink, Identifier, Log, Serial } from '../../types.js';
 import { type CheckedRow, checkRows, type IssuableRow, type Issuing, isRefused, type RefusedRow } from './check.js';
+import { readCsv } from './csv.js';
 import { progressEvents } from './events.js';
-import type { BatchJob } from './job.js';
+import type { BatchJob, JobView } from './job.js';
 import type { BatchJobs, Viewer } from './jobs.js';
 import { Pace, rsaNote, type Workload } from './pace.js';
 import { recordBatch } from './record.js';
@@ -67,6 +68,11 @@ export class Batches {
     return table.rows.length - table.rows.filter((cells) => cells === null).length <= MOST_AT_ONCE;
   }
 
+  /** A CSV file with a header. @throws CertMateError VALIDATION_FAILED it is malformed */
+  async readCsv(file: Buffer): Promise<Order> {
+    return { table: await readCsv(file), defaults: {} };
+  }
+
   /** What would become of each row, without issuing any. @throws CertMateError VALIDATION_FAILED for the whole table */
   async judge(order: Order): Promise<Judgement> {
     const { pace } = this.#parts;
@@ -126,10 +132,10 @@ export class Batches {
     return this.#parts.jobs.start(this.#check(order), owner, actor, once);
   }
 
-  /** The progress of a job as server-sent events, to its end. */
-  events(job: BatchJob): Readable {
+  /** The progress of a job as server-sent events, to its end. @param shown what an event carries; all of it unless given */
+  events(job: BatchJob, shown: (view: JobView) => object = (view) => view): Readable {
     const { jobs, stop } = this.#parts;
-    return Readable.from(progressEvents(job, () => jobs.view(job), stop));
+    return Readable.from(progressEvents(job, () => shown(jobs.view(job)), stop));
   }
 
   /** What has become of each row so far, as CSV. */

@@ -37,7 +37,8 @@ export async function readCsv(file: Buffer): Promise<Table> {
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    const row = table.rows.length + (table.headers === null ? 1 : 2);
+    // How many records the parser had found before, which may be ahead of those that were taken from it.
+    const row = Number(error['records']) + 1;
     throw invalid(`Row ${row} of the CSV file is malformed: ${FAULTS[error.code] ?? 'check its quotes and commas'}.`);
   }
   return table;

@@ -1,6 +1,6 @@
 /** The progress of a job as server-sent events (HTML standard, §9.2). */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BatchJob, JobView } from './job.js';
+import type { BatchJob } from './job.js';
 
 /** At most so many milliseconds pass between two events, and at least so many: rows may finish by the thousand. */
 const LONGEST = 1000;
@@ -14,7 +14,7 @@ const SHORTEST = 200;
  */
 export async function* progressEvents(
   job: BatchJob,
-  view: () => JobView,
+  view: () => object,
   stop: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
   yield 'retry: 2000\n\n';

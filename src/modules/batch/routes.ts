@@ -6,7 +6,6 @@ import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { actorOf } from '../../http/request.js';
 import { Batches, type Order } from './batch.js';
-import { readCsv } from './csv.js';
 import type { Viewer } from './jobs.js';
 import {
   type BatchRequest,
@@ -54,14 +53,14 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
       },
     },
     async (request, reply) => {
-      const { order, dryRun } = await orderOf(request.body as BatchRequest | Buffer, request.query);
+      const { order, dryRun } = await orderOf(batches, request.body as BatchRequest | Buffer, request.query);
       if (dryRun) return reply.code(200).send(await batches.judge(order));
       const background = asksForBackground(request);
       if (Batches.isSmall(order) && !background) {
         return reply.code(201).send(await batches.issueNow(order, actorOf(request)));
       }
       const key = request.headers[IDEMPOTENCY_KEY];
-      const once = typeof key === 'string' && key !== '' ? key : null;
+      const once = typeof key === 'string' && key !== '' ? `key ${key}` : null;
       const job = await batches.issueLater(order, viewerOf(request), actorOf(request), once);
       if (background) reply.header('Preference-Applied', 'respond-async');
       return reply.code(202).header('Location', `/api${PATH}/${job.id}`).send(jobs.view(job));
@@ -144,11 +143,12 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
 };
 
 async function orderOf(
+  batches: Batches,
   body: BatchRequest | Buffer,
   query: { dry_run?: boolean | undefined },
 ): Promise<{ order: Order; dryRun: boolean }> {
   if (Buffer.isBuffer(body)) {
-    return { order: { table: await readCsv(body), defaults: {} }, dryRun: query.dry_run ?? false };
+    return { order: await batches.readCsv(body), dryRun: query.dry_run ?? false };
   }
   const { headers, rows, defaults, dry_run } = body;
   return { order: { table: { headers, rows }, defaults }, dryRun: dry_run ?? query.dry_run ?? false };
