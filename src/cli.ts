@@ -2,7 +2,7 @@
 /** The `certmate` command: what is done at the machine itself, with the data directory at hand. */
 import { Arguments, type Options, UsageError } from './cli/arguments.js';
 import { backup, restoreBackup } from './cli/backup.js';
-import { doctor, verifyAudit } from './cli/doctor.js';
+import { doctor, reindexJournal, verifyAudit } from './cli/doctor.js';
 import { print } from './cli/place.js';
 import { createKey, importCa } from './cli/setup.js';
 import { orExit } from './exit.js';
@@ -20,6 +20,7 @@ const USAGE = `Usage: certmate <command> [options]
   restore --from FILE --passphrase-file FILE
                                  take everything out of it again, into an empty data directory
   doctor [--repair] [--json]     check everything that is stored, and mend what can be mended without guessing
+  reindex                        make the journal anew from the directories alone; the old one is kept
   verify-audit                   check every line and signature of the audit log
 
 All but serve need the server to be down. The data directory is CERTMATE_DATA_DIR (default: data).
@@ -41,6 +42,7 @@ const COMMANDS: Record<string, { options: Options; run: (args: Arguments) => Pro
   backup: { options: { out: 'value', 'passphrase-file': 'value' }, run: backup },
   restore: { options: { from: 'value', 'passphrase-file': 'value' }, run: restoreBackup },
   doctor: { options: { repair: 'flag', json: 'flag' }, run: doctor },
+  reindex: { options: {}, run: reindexJournal },
   'verify-audit': { options: {}, run: verifyAudit },
 };
 

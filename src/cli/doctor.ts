@@ -4,11 +4,13 @@ import { systemClock } from '../clock.js';
 import { type Config, readConfig } from '../config.js';
 import { verifyStored } from '../modules/audit/stored.js';
 import { type AuditOutcome, examine } from '../modules/doctor/examine.js';
-import type { Finding } from '../modules/doctor/finding.js';
 import { repair } from '../modules/doctor/repair.js';
 import { describe, reportOn } from '../modules/doctor/report.js';
+import { lastRevocations } from '../modules/foundation/last-crl.js';
 import { openStore } from '../modules/foundation/open-store.js';
+import { reconstruction } from '../modules/foundation/reconstruction.js';
 import { Folder } from '../store/folder.js';
+import { reindex } from '../store/reindexing.js';
 import type { Arguments } from './arguments.js';
 import { locked, noLog, print } from './place.js';
 
@@ -19,18 +21,31 @@ export async function doctor(args: Arguments): Promise<void> {
   await locked(dataDir, async () => {
     const now = systemClock.now();
     const look = () => examine({ dataDir, logDir, caPassphrase, verifyAudit: () => auditOutcome(config), now });
-    let examination = await look();
-    let before: Finding[] = [];
-    if (args.flag('repair')) {
-      before = examination.findings;
-      await repair({ dataDir, logDir, openStore: () => openStore(dataDir, systemClock, noLog), now }, before);
-      examination = await look();
-    }
+    const place = { dataDir, logDir, openStore: () => openStore(dataDir, systemClock, noLog), now };
+    const mended = args.flag('repair') ? await repair(place, look) : null;
+    const examination = mended?.now ?? (await look());
     const { findings } = examination;
-    const report = reportOn(examination, before);
+    const report = reportOn(examination, mended?.found);
     if (args.flag('json')) print(JSON.stringify(report, null, 2));
     else print(...describe(report, args.flag('repair') ? 0 : findings.filter(({ remedy }) => remedy !== null).length));
     if (findings.length > 0) process.exitCode = 1;
+  });
+}
+
+/** Exit code 1 if there is a directory that it could make nothing of, or a certificate without one. */
+export async function reindexJournal(): Promise<void> {
+  const { dataDir } = readConfig();
+  const certs = new Folder(join(dataDir, 'certs'));
+  await locked(dataDir, async () => {
+    const revocations = await lastRevocations(certs.folder('crl'), certs.folder('ca'));
+    const now = systemClock.now();
+    const reconstruct = reconstruction(async () => revocations);
+    const { count, problems, lost, keptAs } = await reindex({ dataDir, reconstruct, revocations, now });
+    for (const { path, message } of problems) print(`wrong   ${path}: ${message}`);
+    for (const identifier of lost) print(`lost    ${identifier}: only the old journal knows it; restore its directory`);
+    print(`The journal was made anew from ${count} certificates.`);
+    if (keptAs !== null) print(`The old one is kept as ${keptAs}; remove it when everything is in order.`);
+    if (problems.length + lost.length > 0) process.exitCode = 1;
   });
 }
 

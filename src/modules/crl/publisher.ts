@@ -207,13 +207,16 @@ export class CrlPublisher {
 
   async #load(): Promise<void> {
     const { revocations, clock } = this.#parts;
-    const [highest, floor] = [await this.#stored.highestNumber(), await this.#stored.floor()];
-    this.#lastNumber = highest > floor ? highest : floor;
-    const last = await this.#stored.newest();
-    for (const entry of (last ?? (await this.#stored.inPem()))?.entries ?? []) {
+    const [last, inPem] = [await this.#stored.newest(), await this.#stored.inPem()];
+    const floor = await this.#stored.floor();
+    // Numbers go up whatever is left on disk: the numbered files may have been tidied away, or crl.pem be an old one.
+    const highest = largest(await this.#stored.highestNumber(), inPem?.crl.number ?? 0n);
+    this.#lastNumber = largest(highest, floor);
+    for (const entry of (last ?? inPem)?.entries ?? []) {
       this.#entries.put(isShort(entry) ? entry : encodeCrlEntry(decodeCrlEntry(entry)), UNSETTLED);
     }
-    this.#incomplete = highest < floor;
+    // A crash between the two files of one CRL leaves them unlike: another one makes them alike again.
+    this.#incomplete = highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
     const issued = last ? last.crl.thisUpdate.getTime() : 0;
     for (const { serial, expires_at, revoked_at, reason, invalidity_date } of revocations()) {
       // Gone from the last CRL, expired before it and revoked before it: it has been on one issued past its expiry.
@@ -260,4 +263,8 @@ function percent(part: number): number {
 /** Whether an entry has the length of those that we write; another program of the same CA may have been talkative. */
 function isShort(entry: Buffer): boolean {
   return (entry[1] as number) < 0x80;
+}
+
+function largest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

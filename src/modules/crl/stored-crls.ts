@@ -61,11 +61,10 @@ export class StoredCrls {
     }
   }
 
-  /** The highest number there is: the numbered files may have been tidied away, the numbers must go up all the same. */
+  /** The highest number of a file, 0 if there is none; `crl.pem` may have a higher one, or be all that is left. */
   async highestNumber(): Promise<bigint> {
     const [newest = 0n] = await this.#numbers();
-    const inPem = (await this.inPem())?.crl.number ?? 0n;
-    return newest > inPem ? newest : inPem;
+    return newest;
   }
 
   /**

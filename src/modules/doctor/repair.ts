@@ -8,7 +8,8 @@ import { parseMetadata } from '../../store/metadata.js';
 import type { Store } from '../../store/store.js';
 import { removeUnfinished, setMode } from '../../store/walk.js';
 import type { CertificateRecord, Identifier } from '../../types.js';
-import type { Finding, Remedy } from './finding.js';
+import type { Examination } from './examine.js';
+import { type Finding, keyOf, type Remedy } from './finding.js';
 
 export interface RepairedPlace {
   dataDir: string;
@@ -20,10 +21,32 @@ export interface RepairedPlace {
 
 type Mendable = Finding & { remedy: Remedy };
 
-/** Applies the remedy of each finding that has one. Whether that helped, another examination tells. */
-export async function repair(place: RepairedPlace, findings: readonly Finding[]): Promise<void> {
-  const mendable = findings.filter((finding): finding is Mendable => finding.remedy !== null);
-  if (mendable.length === 0) return;
+/** What one repair brings to light another may mend: a directory that is adopted shows what is wrong in it. */
+const MOST_PASSES = 3;
+
+/**
+ * Applies the remedy of each finding that has one, and looks again.
+ * @returns everything that was found on the way, and how it is now
+ */
+export async function repair(
+  place: RepairedPlace,
+  look: () => Promise<Examination>,
+): Promise<{ found: Finding[]; now: Examination }> {
+  const found = new Map<string, Finding>();
+  let now = await look();
+  for (let pass = 0; pass < MOST_PASSES; pass += 1) {
+    const mendable = now.findings.filter(
+      (finding): finding is Mendable => finding.remedy !== null && !found.has(keyOf(finding)),
+    );
+    for (const finding of now.findings) found.set(keyOf(finding), finding);
+    if (mendable.length === 0) break;
+    await mend(place, mendable);
+    now = await look();
+  }
+  return { found: [...found.values()], now };
+}
+
+async function mend(place: RepairedPlace, mendable: readonly Mendable[]): Promise<void> {
   for (const { path, remedy } of mendable) {
     if (remedy.kind === 'mode') await setMode(located(place, path), remedy.mode);
   }

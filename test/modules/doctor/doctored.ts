@@ -66,7 +66,6 @@ export async function complaints(config: Config): Promise<string[]> {
 
 export async function repaired(config: Config): Promise<void> {
   const { dataDir, logDir } = config;
-  const { findings } = await examined(config);
   const store = () => openStore(dataDir, systemClock, recordingLog());
-  await repair({ dataDir, logDir, openStore: store, now: systemClock.now() }, findings);
+  await repair({ dataDir, logDir, openStore: store, now: systemClock.now() }, () => examined(config));
 }
