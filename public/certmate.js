@@ -61,3 +61,38 @@ for (const area of document.querySelectorAll('textarea[data-file]')) {
     read(event.dataTransfer.files[0]);
   });
 }
+
+// A table can be long, so that it is chosen as a file rather than pasted.
+for (const area of document.querySelectorAll('textarea[data-table]')) {
+  const chooser = document.getElementById(area.dataset.table);
+  chooser.closest('[hidden]').hidden = false;
+  chooser.addEventListener('change', async () => {
+    const [file] = chooser.files;
+    if (!file) return;
+    try {
+      area.value = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+      chooser.setCustomValidity('');
+    } catch {
+      chooser.setCustomValidity('This file is not in UTF-8. Save it as “CSV UTF-8”.');
+      chooser.reportValidity();
+    }
+  });
+}
+
+// A batch tells how far it is; when it has ended, the page shows its results.
+for (const progress of document.querySelectorAll('[data-events]')) {
+  const events = new EventSource(progress.dataset.events);
+  events.addEventListener('message', ({ data }) => {
+    const job = JSON.parse(data);
+    if (job.state === 'completed' || job.state === 'cancelled') {
+      events.close();
+      location.reload();
+      return;
+    }
+    progress.querySelector('progress').value = job.done;
+    for (const place of progress.querySelectorAll('[data-shows]')) {
+      place.textContent = job.texts[place.dataset.shows];
+    }
+  });
+  addEventListener('pagehide', () => events.close());
+}
