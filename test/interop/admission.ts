@@ -7,7 +7,7 @@ import { request, sessionOf, type Terms } from './handshake.js';
 import { waitFor } from './programs.js';
 
 /** Asks until the answer is as expected, for servers that reload in their own time; throws after 10 s. */
-export async function becomes(ask: () => Promise<string>, expected: RegExp, describe: () => string): Promise<void> {
+async function becomes(ask: () => Promise<string>, expected: RegExp, describe: () => string): Promise<void> {
   let answer = '';
   await waitFor(
     async () => {

@@ -48,6 +48,8 @@ fsync = off
     );
     const [program, ...words] = [...actingFor(owner), join(programs, 'postgres'), '-D', data];
     postgres = await serve('postgresql', [port], () => start(program ?? '', words));
+    // It listens before it lets anybody in.
+    await waitFor(async () => /ready to accept connections/.test(postgres.output()), postgres.output);
     machine.reloadBy(`kill -HUP ${postgres.pid}`);
   });
   after(async () => {
