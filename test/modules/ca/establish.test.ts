@@ -117,7 +117,10 @@ describe('a later start', () => {
 
   it('refuses a wrong passphrase, and none', async (t) => {
     const config = await closedApp(t, { CERTMATE_CA_PASSPHRASE: 'correct horse battery' });
-    assert.match(await refusal({ ...config, caPassphrase: 'wrong horse battery' }), /does not open the private key; check CERTMATE_CA_PASSPHRASE/);
+    assert.match(
+      await refusal({ ...config, caPassphrase: 'wrong horse battery' }),
+      /does not open the private key; check CERTMATE_CA_PASSPHRASE/,
+    );
     assert.match(await refusal({ ...config, caPassphrase: null }), /set CERTMATE_CA_PASSPHRASE/);
   });
 
