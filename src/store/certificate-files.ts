@@ -79,6 +79,11 @@ export class CertificateDirectories {
     return new Folder(directory).read(file);
   }
 
+  /** Where a certificate's directory is. */
+  place(place: Place): string {
+    return this.#layout.certificate(place);
+  }
+
   /** Names of the files in a certificate's directory; null if there is no directory. */
   async list(place: Place): Promise<string[] | null> {
     return readdir(this.#layout.certificate(place)).catch(nullIfAbsent);

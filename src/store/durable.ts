@@ -121,13 +121,22 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Turns "no room" in all its spellings (disk, quota, file size limit) into STORAGE_FULL; any other error stays itself. */
+/**
+ * Turns "no room" in all its spellings (disk, quota, file size limit) into STORAGE_FULL and "not allowed" into UNAVAILABLE;
+ * any other error stays itself.
+ */
 export function storageError(error: unknown): unknown {
   switch (systemCode(error)) {
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
       return new CertMateError('STORAGE_FULL', 'Nothing was saved: the disk is full. Free some space and try again.', {
+        cause: error,
+      });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new CertMateError('UNAVAILABLE', 'Nothing was saved: CertMate may not write to its data directory.', {
         cause: error,
       });
     default:

@@ -11,7 +11,7 @@ import { storedContents } from './contents.js';
 import type { Inventory } from './inventory.js';
 import { type FilesystemStoreOptions, openParts, type StoreParts } from './opening.js';
 import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
-import { VERIFIED_AT_ONCE, verifyEach, verifyFiles } from './verification.js';
+import { VERIFIED_AT_ONCE, verifyEach, verifyFiles, verifyWritable } from './verification.js';
 
 export class FilesystemStore implements Store {
   readonly #parts: StoreParts;
@@ -57,7 +57,10 @@ export class FilesystemStore implements Store {
     for (const key of reserved) this.#reserved.add(key);
     try {
       await locks.run(identifier, async () => {
-        await directories.create(record, files, clock.now());
+        await directories.create(record, files, clock.now()).catch(async (error: unknown) => {
+          await verifyWritable(this.#parts.layout, this.#parts.problems);
+          throw error;
+        });
         let seq: number;
         try {
           seq = await journal.append(record);
@@ -149,7 +152,8 @@ export class FilesystemStore implements Store {
   }
 
   async verify(): Promise<Problem[]> {
-    const { inventory, directories, problems, locks } = this.#parts;
+    const { layout, inventory, directories, problems, locks } = this.#parts;
+    await verifyWritable(layout, problems);
     const verify = (identifier: Identifier): Promise<void> =>
       locks.run(identifier, async () => {
         const record = inventory.get(identifier);

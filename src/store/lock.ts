@@ -7,7 +7,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { type FileHandle, link, open, readFile, rename, stat } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { StartupError } from '../errors.js';
@@ -53,7 +53,17 @@ export async function lockDirectory(path: string): Promise<DirectoryLock> {
   } finally {
     await discard(prepared);
   }
+  await discardPrepared(path);
   return held(file, content, await open(file, 'r+'));
+}
+
+/** Removes what processes have prepared that were killed before they could place it. */
+async function discardPrepared(path: string): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (!/^\.lock-[0-9a-f]{12}$/.test(name)) continue;
+    const owner = parseOwner(await contentOf(join(path, name)));
+    if (owner?.world === worldOf() && !isRunning(owner)) await discard(join(path, name));
+  }
 }
 
 async function placed(prepared: string, file: string): Promise<boolean> {

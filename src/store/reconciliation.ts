@@ -35,7 +35,12 @@ export interface ReconciliationParts {
 export async function reconcile(parts: ReconciliationParts): Promise<Set<Identifier>> {
   const { layout, inventory, journal, problems } = parts;
   const found = scan(layout);
-  for (const path of found.unfinished) await rm(path, { recursive: true, force: true });
+  for (const path of found.unfinished) {
+    // It does no harm where it is; that its directory may not be written is reported by the verification.
+    await rm(path, { recursive: true, force: true }).catch((error: unknown) =>
+      parts.log.warn({ err: error }, 'something that a crash has left could not be removed'),
+    );
+  }
   const { knownInSpiteOfDamage } = journal.reading;
   // First of all: what metadata.json alone knows must not be overwritten from a journal that has lost it.
   if (knownInSpiteOfDamage !== null) await mergeWithMetadata(parts, knownInSpiteOfDamage);

@@ -1,8 +1,10 @@
 /** Compares certificates' files with what is known of them. */
+import { access, constants, readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CertificateRecord, Identifier } from '../types.js';
 import type { CertificateDirectories } from './certificate-files.js';
-import { METADATA, problemPath, problemWith } from './layout.js';
+import { systemCode } from './durable.js';
+import { isUsage, type Layout, METADATA, problemPath, problemWith } from './layout.js';
 import { parseMetadata, sameRecord } from './metadata.js';
 import type { ProblemList } from './problem-list.js';
 import type { Problem } from './store.js';
@@ -28,6 +30,28 @@ export async function verifyEach(
   }
 }
 
+/** Brings the list up to date for the directories that take certificates and the journal. */
+export async function verifyWritable(layout: Layout, problems: ProblemList): Promise<void> {
+  const usages = await readdir(layout.root).catch(() => []);
+  const directories: [string, string][] = [
+    ['journal', layout.journal],
+    ...usages.filter(isUsage).map((usage): [string, string] => [`certs/client/${usage}`, layout.usage(usage)]),
+  ];
+  for (const [path, directory] of directories) {
+    if (await mayWrite(directory)) problems.clear(path);
+    else problems.report({ path, identifier: null, message: NOT_WRITABLE });
+  }
+}
+
+async function mayWrite(path: string): Promise<boolean> {
+  return access(path, constants.W_OK | constants.X_OK).then(
+    () => true,
+    (error: unknown) => systemCode(error) === 'ENOENT',
+  );
+}
+
+const NOT_WRITABLE = 'CertMate may not write here. Give the directory back to its user, with mode 0700.';
+
 /** Brings the list up to date for one certificate. Nothing may change it meanwhile. */
 export async function verifyFiles(
   record: CertificateRecord,
@@ -39,7 +63,8 @@ export async function verifyFiles(
     problems.report(directoryMissing(record));
     return;
   }
-  problems.clear(problemPath(record, null));
+  if (await mayWrite(directories.place(record))) problems.clear(problemPath(record, null));
+  else problems.report(problemWith(record, null, NOT_WRITABLE));
   const expected = ['cert.crt', ...(record.has_private_key ? ['cert.key'] : [])];
   for (const file of expected) {
     if (names.includes(file)) problems.clear(problemPath(record, file));

@@ -49,6 +49,17 @@ export function isUnfinished(name: string): boolean {
   return /^\.(?:unfinished|new|next|lock|restore)-/.test(name);
 }
 
+/**
+ * Removes every file and folder below a data directory that a crash has left unfinished; those of certificates are left to
+ * the store, which knows what they belong to. Whoever calls it must hold the lock.
+ */
+export async function clearUnfinished(dataDir: string): Promise<void> {
+  for await (const { path } of walk(dataDir, (path) => path === 'certs/client')) {
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    if (name.startsWith('.unfinished-')) await removeUnfinished(join(dataDir, path));
+  }
+}
+
 /** Sets the permissions of a file or directory. */
 export async function setMode(path: string, mode: number): Promise<void> {
   await chmod(path, mode);

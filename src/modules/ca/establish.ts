@@ -218,6 +218,11 @@ function assertUsable(certificate: Certificate, key: KeyObject, now: Date): void
   }
   const { algorithm, size } = publicKeyFacts(certificate.subjectPublicKeyInfo);
   if (algorithm === 'RSA' && size < 2048) throw new StartupError('the CA key is an RSA key of fewer than 2048 bits');
+  if (certificate.notBefore > now) {
+    throw new StartupError(
+      `the CA certificate begins at ${timestamp(certificate.notBefore)}, and the clock says ${timestamp(now)}: set the clock`,
+    );
+  }
   if (certificate.notAfter <= now) {
     throw new StartupError(`the CA certificate expired at ${timestamp(certificate.notAfter)}`);
   }

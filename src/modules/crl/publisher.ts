@@ -183,6 +183,7 @@ export class CrlPublisher {
     const { authority, clock, hours, log } = this.#parts;
     const thisUpdate = wholeSeconds(clock.now());
     const planned = secondsAfter(thisUpdate, hours * 3600);
+    if (this.#current && thisUpdate < this.#current.thisUpdate) this.#recall(thisUpdate);
     const nextUpdate = planned > authority.certificate.notAfter ? authority.certificate.notAfter : planned;
     const { mark, size: count } = this.#entries;
     const entries = this.#entries.pieces();
@@ -203,6 +204,13 @@ export class CrlPublisher {
     log.info({ crl_number: String(number), revoked: count, next_update: timestamp(nextUpdate) }, 'CRL published');
     // RFC 5280 §3.3: an entry stays until it has been on one CRL issued after the certificate expired.
     this.#entries.deleteExpired(thisUpdate.getTime() / 1000, mark);
+  }
+
+  /** The clock was set back: what had left the CRL because it seemed to have expired is valid again. */
+  #recall(now: Date): void {
+    for (const { serial, expires_at, revoked_at, reason, invalidity_date } of this.#parts.revocations()) {
+      if (Date.parse(expires_at) >= now.getTime()) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+    }
   }
 
   async #load(): Promise<void> {

@@ -10,18 +10,22 @@ export function checkEntry({ path, kind, mode }: Entry): Finding[] {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (isUnfinished(name)) return [leftOver(path, name)];
   // Windows has no such permissions.
-  if (process.platform === 'win32' || (mode & 0o077) === 0) return [];
+  if (process.platform === 'win32') return [];
+  if (kind === 'directory' && (mode & 0o300) !== 0o300)
+    return [wrongMode(path, mode, 0o700, 'CertMate may not write here')];
+  if ((mode & 0o077) === 0) return [];
   const wanted = kind === 'directory' ? 0o700 : kind === 'file' && SECRET.test(path) ? 0o600 : null;
-  if (wanted === null) return [];
-  return [
-    {
-      path,
-      identifier: null,
-      problem: `Others may use it (mode ${octal(mode)}).`,
-      advice: `Its mode becomes ${octal(wanted)}.`,
-      remedy: { kind: 'mode', mode: wanted },
-    },
-  ];
+  return wanted === null ? [] : [wrongMode(path, mode, wanted, 'Others may use it')];
+}
+
+function wrongMode(path: string, mode: number, wanted: number, problem: string): Finding {
+  return {
+    path,
+    identifier: null,
+    problem: `${problem} (mode ${octal(mode)}).`,
+    advice: `Its mode becomes ${octal(wanted)}.`,
+    remedy: { kind: 'mode', mode: wanted },
+  };
 }
 
 function leftOver(path: string, name: string): Finding {

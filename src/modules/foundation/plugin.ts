@@ -8,6 +8,7 @@ import { Folder } from '../../store/folder.js';
 import { lockDirectory } from '../../store/lock.js';
 import { freeBytes } from '../../store/space.js';
 import type { Store } from '../../store/store.js';
+import { clearUnfinished } from '../../store/walk.js';
 import type { Clock } from '../../types.js';
 import { openStore } from './open-store.js';
 
@@ -40,12 +41,15 @@ export const foundation = plugin(
     const lock = await lockDirectory(config.dataDir);
     // Hooks run last to first: the lock is given back when everything else has been closed.
     app.addHook('onClose', () => lock.release());
+    await clearUnfinished(config.dataDir);
     const store = await openStore(config.dataDir, clock, app.log);
     app.addHook('onClose', () => store.close());
     const keys = new KeyGenerator();
     app.addHook('onClose', () => keys.close());
     const scheduler = new Scheduler(app.log);
     app.addHook('onClose', async () => scheduler.close());
+    // What is damaged while the server runs is found by the next morning at the latest.
+    scheduler.add('store-verification', '30 4 * * *', () => store.verify());
 
     const certs = new Folder(join(config.dataDir, 'certs'));
     app.decorate('config', config);

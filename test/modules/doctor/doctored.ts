@@ -46,7 +46,10 @@ export async function filled(t: TestContext): Promise<Filled> {
   };
 }
 
-export function examined({ dataDir, logDir, caPassphrase }: Config): Promise<Examination> {
+/** Where to look. */
+type Examined = Pick<Config, 'dataDir' | 'logDir' | 'caPassphrase'>;
+
+export function examined({ dataDir, logDir, caPassphrase }: Examined): Promise<Examination> {
   return examine({
     dataDir,
     logDir,
@@ -60,7 +63,7 @@ export function examined({ dataDir, logDir, caPassphrase }: Config): Promise<Exa
 }
 
 /** `path: problem` of every finding. */
-export async function complaints(config: Config): Promise<string[]> {
+export async function complaints(config: Examined): Promise<string[]> {
   return (await examined(config)).findings.map(({ path, problem }) => `${path}: ${problem}`);
 }
 

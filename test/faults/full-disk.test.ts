@@ -1,0 +1,127 @@
+// A disk that is really full: a small tmpfs, filled to the last byte by a file of ours.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { readCrl } from '../../src/pki/crl.js';
+import { build, testConfig } from '../build.js';
+import { complaints } from '../modules/doctor/doctored.js';
+
+const PAGE = 4096;
+
+/** A disk of a few megabytes; null if none can be had here. */
+async function smallDisk(t: TestContext): Promise<string | null> {
+  const path = await mkdtemp(join(tmpdir(), 'certmate-disk-'));
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'none', path]);
+  t.after(async () => {
+    if (status === 0) spawnSync('umount', ['-l', path]);
+    await rm(path, { recursive: true, force: true });
+  });
+  return status === 0 ? path : null;
+}
+
+/** A file that takes up all room but `pages` pages. */
+class Ballast {
+  readonly #handle: FileHandle;
+  #pages = 0;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async leave(pages: number): Promise<void> {
+    for (;;) {
+      try {
+        await this.#handle.write(Buffer.alloc(PAGE, 1), 0, PAGE, this.#pages * PAGE);
+        this.#pages += 1;
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');
+        break;
+      }
+    }
+    this.#pages = Math.max(0, this.#pages - pages);
+    await this.#handle.truncate(this.#pages * PAGE);
+  }
+
+  async remove(): Promise<void> {
+    this.#pages = 0;
+    await this.#handle.truncate(0);
+  }
+}
+
+describe('a full disk', () => {
+  it('is answered with 507, loses nothing, and is forgotten as soon as there is room', async (t) => {
+    const disk = await smallDisk(t);
+    if (disk === null) return t.skip('only root can mount a small disk');
+    const config = await testConfig(t, {
+      CERTMATE_DATA_DIR: join(disk, 'data'),
+      CERTMATE_LOG_DIR: join(disk, 'logs'),
+    });
+    const { app, call, issue } = await build(t, { config });
+    t.after(() => app.close());
+    const handle = await open(join(disk, 'ballast'), 'w');
+    t.after(() => handle.close());
+    const ballast = new Ballast(handle);
+    const issued: string[] = [];
+    const revoked: string[] = [];
+    for (let n = 0; n < 6; n += 1) issued.push((await issue({ identifier: `first-${n}` }))['serial_number'] as string);
+
+    let refused = 0;
+    const attempt = async (method: 'POST', url: string, payload: object): Promise<Record<string, string> | null> => {
+      const answer = await call('admin', { method, url, payload });
+      if (answer.statusCode < 300) return answer.json();
+      assert.equal(answer.statusCode, 507, `${url}: ${answer.body}`);
+      assert.equal(answer.json().code, 'STORAGE_FULL');
+      assert.match(answer.json().message, /disk is full/);
+      refused += 1;
+      return null;
+    };
+    // Each amount of room lets another step of the work fail.
+    for (const [round, pages] of [0, 1, 2, 3, 4, 5, 6, 8, 10, 14].entries()) {
+      await ballast.leave(pages);
+      const made = await attempt('POST', '/api/client-certs', { identifier: `full-${round}`, common_name: 'a' });
+      if (made !== null) issued.push(made['serial_number'] as string);
+      await ballast.leave(pages);
+      const target = `first-${round % 6}`;
+      const change = await attempt('POST', `/api/client-certs/${target}/revoke`, { reason: 'superseded' }).catch(
+        (error: unknown) => {
+          // A first attempt that was refused may be in force all the same; then a second one is told so.
+          if (!(error as Error).message.includes('ALREADY_REVOKED')) throw error;
+          return null;
+        },
+      );
+      if (change !== null) revoked.push(change['serial_number'] as string);
+      await ballast.leave(pages);
+      await attempt('POST', `/api/client-certs/full-${round}/renew`, {}).catch((error: unknown) => {
+        if (!(error as Error).message.includes('NOT_FOUND')) throw error;
+      });
+      assert.equal((await call('viewer', { url: '/api/client-certs' })).statusCode, 200, 'reading goes on');
+      assert.equal((await call('anonymous', { url: '/api/crl/download/der' })).statusCode, 200);
+      assert.equal((await call('anonymous', { url: `/api/ocsp/status/${issued[0]}` })).statusCode, 200);
+      assert.equal((await call('anonymous', { url: '/health' })).json().status, 'degraded');
+    }
+    assert.ok(refused >= 5, `${refused} refused`);
+
+    await ballast.remove();
+    const after = await issue({ identifier: 'after' });
+    assert.equal(
+      (await attempt('POST', '/api/client-certs/after/revoke', { reason: 'superseded' }))?.['identifier'],
+      'after',
+    );
+    revoked.push(after['serial_number'] as string);
+    const crl = readCrl((await call('anonymous', { url: '/api/crl/download/der' })).rawPayload);
+    const listed = new Set(Array.from(crl.entries, ({ serial }) => serial));
+    for (const serial of revoked) assert.ok(listed.has(serial), 'every acknowledged revocation is on the CRL');
+    for (const serial of issued) assert.ok(app.store.inventory.bySerial(serial), 'every certificate is there');
+    await app.close();
+
+    const again = await build(t, { config });
+    assert.deepEqual(again.app.store.problems(), []);
+    for (const serial of [...issued, ...revoked]) assert.ok(again.app.store.inventory.bySerial(serial));
+    assert.equal((await again.call('admin', { url: '/api/audit/verify' })).statusCode, 200);
+    await again.app.close();
+    assert.deepEqual(await complaints(config), []);
+  });
+});

@@ -1,0 +1,180 @@
+// kill -9 while 16 clients issue, renew and revoke. CERTMATE_TEST_KILLS: how many times; 50 unless set.
+import assert from 'node:assert/strict';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { assembleSigned } from '../../src/pki/certificate.js';
+import { readCrl } from '../../src/pki/crl.js';
+import { encodeName } from '../../src/pki/names.js';
+import { encodePem } from '../../src/pki/pem.js';
+import { buildRequestInfo } from '../../src/pki/request.js';
+import { testConfig } from '../build.js';
+import { complaints } from '../modules/doctor/doctored.js';
+import { call, fetchCrl, type Loaded, load } from './server.js';
+
+const KILLS = Number(process.env['CERTMATE_TEST_KILLS'] ?? 50);
+const CLIENTS = 16;
+/** A round goes on for up to so many milliseconds once so many certificates have been issued in it. */
+const ROUND_MS = 250;
+const WARM = 8;
+/** One round in so many is killed while it starts. */
+const KILLED_STARTING = 8;
+
+/** What has been acknowledged: of whoever is in here, nothing may ever be missing again. */
+class Acknowledged {
+  /** Serial number → identifier. */
+  readonly issued = new Map<string, string>();
+  readonly revoked = new Set<string>();
+  /** Every CRL that anybody has seen, by number. */
+  readonly crls = new Map<bigint, Buffer>();
+  highest = 0n;
+
+  crl(der: Buffer): void {
+    const { number } = readCrl(der);
+    assert.ok(number >= this.highest, `CRL ${number} after ${this.highest}`);
+    assert.deepEqual(this.crls.get(number) ?? der, der, `two CRLs with the number ${number}`);
+    this.crls.set(number, der);
+    this.highest = number;
+  }
+}
+
+/** Issues, renews and revokes until the connection breaks. */
+async function work(url: string, csr: string, known: Acknowledged): Promise<void> {
+  for (;;) {
+    // Most bring a key of their own: making keys would be most of the work.
+    const own = Math.random() < 0.8;
+    const made = await call(url, 'POST', '/api/client-certs', { common_name: 'someone', ...(own && { csr }) });
+    if (made === null) return;
+    assert.equal(made.status, 201, JSON.stringify(made.body));
+    const { identifier, serial_number } = made.body as { identifier: string; serial_number: string };
+    known.issued.set(serial_number, identifier);
+    const path = `/api/client-certs/${identifier}`;
+    const choice = Math.random();
+    if (choice < 0.3) {
+      const asked = { revoke_previous: choice < 0.1, ...(own && { reuse_key: true }) };
+      const renewed = await call(url, 'POST', `${path}/renew`, asked);
+      if (renewed === null) return;
+      assert.equal(renewed.status, 201, JSON.stringify(renewed.body));
+      known.issued.set(renewed.body['serial_number'] as string, identifier);
+      if (choice < 0.1) known.revoked.add(serial_number);
+    } else if (choice < 0.7) {
+      const revoked = await call(url, 'POST', `${path}/revoke`, { reason: 'keyCompromise' });
+      if (revoked === null) return;
+      assert.equal(revoked.status, 200, JSON.stringify(revoked.body));
+      known.revoked.add(serial_number);
+    }
+  }
+}
+
+/** Looks at the CRL again and again until the connection breaks. */
+async function watch(url: string, known: Acknowledged): Promise<void> {
+  for (let der = await fetchCrl(url); der !== null; der = await fetchCrl(url)) {
+    known.crl(der);
+    await delay(20);
+  }
+}
+
+/** Everything that was ever acknowledged is there. */
+async function assertNothingLost(url: string, known: Acknowledged): Promise<void> {
+  const der = await fetchCrl(url);
+  assert.ok(der);
+  known.crl(der);
+  const listed = new Set(Array.from(readCrl(der).entries, ({ serial }) => serial));
+  for (const serial of known.revoked) assert.ok(listed.has(serial), `${serial} is revoked and not on the CRL`);
+  const found = await records(url);
+  for (const [serial, identifier] of known.issued) {
+    const record = found.get(identifier);
+    assert.ok(record, `${identifier} was acknowledged and is not there`);
+    assert.ok(record.serials.has(serial), `${identifier} has lost ${serial}`);
+  }
+}
+
+async function records(url: string): Promise<Map<string, { serials: Set<string> }>> {
+  const found = new Map<string, { serials: Set<string> }>();
+  let cursor: unknown = null;
+  do {
+    const next = cursor === null ? '' : `&cursor=${cursor}`;
+    const page = await call(url, 'GET', `/api/client-certs?limit=1000${next}`);
+    assert.ok(page);
+    const { certificates, next_cursor } = page.body as {
+      certificates: { identifier: string; serial_number: string; history: { serial_number: string }[] }[];
+      next_cursor: string | null;
+    };
+    for (const { identifier, serial_number, history } of certificates) {
+      found.set(identifier, { serials: new Set([serial_number, ...history.map((old) => old.serial_number)]) });
+    }
+    cursor = next_cursor;
+  } while (cursor !== null);
+  return found;
+}
+
+test(`after each of ${KILLS} kills everything acknowledged is there, nothing is half there, CRL numbers never go back`, async (t) => {
+  const config = await testConfig(t);
+  const known = new Acknowledged();
+  const csr = ownRequest();
+  let waiting: Loaded = load(config);
+  t.after(() => waiting.kill());
+  for (let round = 0; round < KILLS; round += 1) {
+    const server = waiting;
+    // The next one is loaded while this one works.
+    waiting = load(config);
+    if (round % KILLED_STARTING === KILLED_STARTING - 1) {
+      const starting = server.start();
+      await delay(Math.random() * 200);
+      await server.kill();
+      await starting;
+      continue;
+    }
+    const running = await server.start();
+    assert.ok(running, `round ${round}: the server does not start`);
+    const { url } = running;
+    const ended = Promise.all([
+      watch(url, known),
+      ...Array.from({ length: CLIENTS }, () => work(url, csr, known)),
+      ...(round % 5 === 0 ? [assertNothingLost(url, known)] : []),
+    ]);
+    const before = known.issued.size;
+    while (known.issued.size < before + WARM) await delay(5);
+    await delay(Math.random() * ROUND_MS);
+    await server.kill();
+    await ended.catch((error: unknown) => {
+      // The kill came while somebody looked whether anything was lost: the next one looks again.
+      if (!isBroken(error)) throw error;
+    });
+  }
+  const last = await waiting.start();
+  assert.ok(last);
+  await assertNothingLost(last.url, known);
+  const health = await call(last.url, 'GET', '/health');
+  const checks = health?.body['checks'] as Record<string, { ok: boolean }>;
+  for (const part of ['ca', 'store', 'crl', 'audit']) assert.deepEqual(checks[part], { ok: true }, part);
+  assert.equal((await call(last.url, 'GET', '/api/audit/verify'))?.status, 200);
+  await waiting.kill();
+  const names = await readdir(config.dataDir, { recursive: true });
+  assert.deepEqual(
+    names.filter((name) => /(^|\/)\.(new|next|unfinished)/.test(name)),
+    [],
+    'nothing is half there',
+  );
+  assert.deepEqual(await complaints(config), []);
+  t.diagnostic(
+    `${KILLS} kills, ${known.issued.size} certificates, ${known.revoked.size} revocations, CRL ${known.highest}`,
+  );
+});
+
+/** A CSR of a key that the clients have. */
+function ownRequest(): string {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  const info = buildRequestInfo({
+    subject: encodeName([{ type: 'CN', value: 'someone' }]),
+    subjectPublicKeyInfo: publicKey.export({ type: 'spki', format: 'der' }),
+    subjectAltNames: [],
+  });
+  return encodePem('CERTIFICATE REQUEST', assembleSigned(info, 'ecdsa-sha256', sign('sha256', info, privateKey)));
+}
+
+/** An assertion about an answer that never came. */
+function isBroken(error: unknown): boolean {
+  return error instanceof assert.AssertionError && (error.actual === null || error.actual === undefined);
+}

@@ -1,0 +1,87 @@
+// Servers as processes of their own, that can be killed at any moment, and the calls that the fault tests make.
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../../src/config.js';
+
+export const TOKEN = 'faults-'.padEnd(48, '0123456789abcdef');
+
+/** A server that is loaded but has not touched its directories. */
+export interface Loaded {
+  /** Starts it; resolves once it listens, to null if it ended before. */
+  start(): Promise<Running | null>;
+  /** kill -9, at whatever it is doing; resolves once it is gone. */
+  kill(): Promise<void>;
+}
+
+export interface Running {
+  url: string;
+}
+
+/** @param user whose rights it has; those of the caller unless told */
+export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, user?: number): Loaded {
+  const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), {
+    env: {
+      ...process.env,
+      CERTMATE_DATA_DIR: dataDir,
+      CERTMATE_LOG_DIR: logDir,
+      CERTMATE_API_TOKEN: TOKEN,
+      CERTMATE_CA_KEY_TYPE: 'ec-p256',
+      CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
+      CERTMATE_RATE_LIMITS: 'off',
+      CERTMATE_LOG_LEVEL: 'silent',
+    },
+    ...(user === undefined ? {} : { uid: user, gid: user }),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const loaded = once(child, 'message');
+  const gone = once(child, 'exit');
+  return {
+    async start() {
+      await Promise.race([loaded, gone]);
+      if (child.exitCode !== null || child.signalCode !== null) return null;
+      child.send('start');
+      return Promise.race([answerOf(child), gone.then(() => null)]);
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await gone;
+    },
+  };
+}
+
+async function answerOf(child: ChildProcess): Promise<Running> {
+  const [running] = (await once(child, 'message')) as [Running];
+  return running;
+}
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown> & { code?: string };
+}
+
+/** One call; null if the connection broke before the answer was whole: nobody knows then whether it was done. */
+export async function call(url: string, method: string, path: string, body?: object): Promise<Answer | null> {
+  try {
+    const answer = await fetch(url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${TOKEN}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, body: (await answer.json()) as Answer['body'] };
+  } catch {
+    return null;
+  }
+}
+
+/** The CRL as it is given out; null if the connection broke. */
+export async function fetchCrl(url: string): Promise<Buffer | null> {
+  try {
+    return Buffer.from(await (await fetch(`${url}/api/crl/download/der`)).arrayBuffer());
+  } catch {
+    return null;
+  }
+}
