@@ -1,7 +1,7 @@
 /** SubjectAltName's names (RFC 5280 §4.2.1.6): as text with the kind in front, and as DER. */
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { CertMateError } from '../errors.js';
 import * as der from './der.js';
 import { DerError, DerReader, TAG } from './der.js';
@@ -81,7 +81,15 @@ function dnsName(value: string): string {
 function toAscii(domain: string): string {
   if (/^[a-z\d.*-]*$/.test(domain) && !domain.includes('xn--')) return domain;
   // What follows parses URLs' hosts, so nothing that ends a host may get there.
-  return /^(?:[a-z\d.*-]|[^\p{ASCII}])+$/u.test(domain) ? domainToASCII(domain) : '';
+  if (!/^(?:[a-z\d.*-]|[^\p{ASCII}])+$/u.test(domain)) return '';
+  const ascii = domainToASCII(domain);
+  return ascii.split('.').every((label) => !label.startsWith('xn--') || isALabel(label)) ? ascii : '';
+}
+
+/** An A-label stands for a label that ASCII cannot write, and comes back from it (RFC 5890 §2.3.2.1). */
+function isALabel(label: string): boolean {
+  const unicode = domainToUnicode(label);
+  return /[^\p{ASCII}]/u.test(unicode) && domainToASCII(unicode) === label;
 }
 
 function ipAddress(value: string): string {

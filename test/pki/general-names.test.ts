@@ -89,6 +89,7 @@ describe('general names', () => {
     'dns:é%41.example',
     'dns:example.com\u0000.evil.example',
     'dns:xn--a',
+    'dns:xn--zzzz--.example',
     `dns:${'a'.repeat(64)}.example`,
     `dns:${'a.'.repeat(127)}ab`,
     'ip:',
