@@ -33,6 +33,9 @@ const KEPT = 7 * 86_400;
 /** How many may be under way or in line. */
 const MOST_UNFINISHED = 20;
 
+/** How long rows under way may hold up a shutdown (ms). */
+const PARTING = 3000;
+
 const JOB_ID = /^[0-9a-f]{32}$/;
 
 export class BatchJobs {
@@ -141,10 +144,16 @@ export class BatchJobs {
     }
   }
 
-  /** Begins nothing more, and waits for the rows under way. The rest is taken up at the next start. */
+  /**
+   * Begins nothing more, and waits for the rows under way, though not for ever: an RSA key may take long. What is not issued
+   * then is taken up at the next start.
+   */
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(Object.values(this.#running));
+    const enough = new AbortController();
+    const patience = delay(PARTING, undefined, { signal: enough.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(Object.values(this.#running)), patience]);
+    enough.abort();
   }
 
   async #start(id: string, rows: AsyncIterable<CheckedRow[]>, owner: Viewer, actor: Actor): Promise<BatchJob> {
