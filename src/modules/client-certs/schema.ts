@@ -67,7 +67,7 @@ const subjectFields = {
     .string()
     .trim()
     .toUpperCase()
-    .regex(/^[A-Z]{2}$/, 'must be a two-letter ISO 3166 code')
+    .regex(/^[A-Z]{2}$/, { error: 'must be a two-letter ISO 3166 code', abort: true })
     .refine(isCountry, 'must be a two-letter ISO 3166 code')
     .optional(),
   state: nameText(128).optional(),

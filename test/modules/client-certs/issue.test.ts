@@ -167,6 +167,7 @@ describe('issuing', () => {
     ['a control character in a name', { common_name: 'a\u0000b' }, 'common_name'],
     ['an unknown field', { common_name: 'a', commonName: 'b' }, 'commonName'],
     ['a country that does not exist', { common_name: 'a', country: 'XX' }, 'country'],
+    ['a country that is spelt out', { common_name: 'a', country: 'Germany' }, 'country'],
     ['no days', { common_name: 'a', days_valid: 0 }, 'days_valid'],
     ['too many days', { common_name: 'a', days_valid: 3651 }, 'days_valid'],
     ['days and hours', { common_name: 'a', days_valid: 1, hours_valid: 1 }, 'hours_valid'],
