@@ -11,7 +11,7 @@ import { BatchJob, type JobView, SHOWN_ERRORS } from './job.js';
 import { type JobDescription, JobFiles, rowLine } from './job-files.js';
 import { laneOf, type Work, type Workload } from './pace.js';
 import { recordBatch } from './record.js';
-import { isPassing, PATIENCE, type RunParts, runJob, workOf } from './run.js';
+import { countDone, isPassing, PATIENCE, type RunParts, runJob, workOf } from './run.js';
 
 /** Who asks. */
 export interface Viewer {
@@ -65,7 +65,9 @@ export class BatchJobs {
       }
       const job = new BatchJob(description, pace);
       this.#jobs.set(id, job);
-      if (!job.ended) unfinished.push(job);
+      if (job.ended) continue;
+      await countDone(job, this.files(job));
+      unfinished.push(job);
     }
     unfinished.sort((a, b) => (a.description.created_at < b.description.created_at ? -1 : 1));
     for (const job of unfinished) this.#enqueue(job);

@@ -80,16 +80,14 @@ function isStopped(job: BatchJob, { mayIssue }: RunParts, stop: AbortSignal): bo
   return stop.aborted || description.state !== 'running';
 }
 
-/** Rows whose outcome is noted. */
-async function countDone(job: BatchJob, files: JobFiles): Promise<Set<number>> {
-  const done = new Set<number>();
+/** Counts the rows whose outcome is noted, and gives their numbers. */
+export async function countDone(job: BatchJob, files: JobFiles): Promise<Set<number>> {
+  const outcomes = new Map<number, Outcome>();
+  for await (const outcome of files.outcomes()) outcomes.set(outcome.row, outcome);
+  // In one go, so that nobody sees the job fall back.
   job.beginCount();
-  for await (const outcome of files.outcomes()) {
-    if (done.has(outcome.row)) continue;
-    done.add(outcome.row);
-    job.count(outcome, false);
-  }
-  return done;
+  for (const outcome of outcomes.values()) job.count(outcome, false);
+  return new Set(outcomes.keys());
 }
 
 /**
