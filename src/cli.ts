@@ -3,6 +3,7 @@
 import { Arguments, type Options, UsageError } from './cli/arguments.js';
 import { backup, restoreBackup } from './cli/backup.js';
 import { doctor, reindexJournal, verifyAudit } from './cli/doctor.js';
+import { importCerts } from './cli/import-certs.js';
 import { print } from './cli/place.js';
 import { createKey, importCa } from './cli/setup.js';
 import { orExit } from './exit.js';
@@ -13,6 +14,9 @@ const USAGE = `Usage: certmate <command> [options]
   import-ca --cert FILE --key FILE [--chain FILE] [--key-passphrase-file FILE]
                                  bring in a CA made elsewhere: a root, or an intermediate with its chain, in PEM;
                                  before the first start, into an empty data directory
+  import-certs --from DIR [--usage NAME] [--dry-run]
+                                 take over certificates that this CA issued elsewhere, with their keys and CRLs if those
+                                 are there; also those of CertMate's older layout
   key create --name NAME --role viewer|operator|admin
                                  make an API key; it is shown once
   backup --out FILE --passphrase-file FILE
@@ -38,6 +42,7 @@ const COMMANDS: Record<string, { options: Options; run: (args: Arguments) => Pro
     options: { cert: 'value', key: 'value', chain: 'value', 'key-passphrase-file': 'value' },
     run: importCa,
   },
+  'import-certs': { options: { from: 'value', usage: 'value', 'dry-run': 'flag' }, run: importCerts },
   'key create': { options: { name: 'value', role: 'value' }, run: createKey },
   backup: { options: { out: 'value', 'passphrase-file': 'value' }, run: backup },
   restore: { options: { from: 'value', 'passphrase-file': 'value' }, run: restoreBackup },

@@ -60,7 +60,7 @@ export async function reindex({ dataDir, reconstruct, revocations, now }: Reinde
 }
 
 /** The record with everything revoked that is known to be; a lost release from hold can be repeated. */
-export function withRevocations(
+function withRevocations(
   record: CertificateRecord,
   revocations: ReadonlyMap<Serial, Revocation>,
 ): CertificateRecord {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../src/config.js';
 
-export const TOKEN = 'faults-'.padEnd(48, '0123456789abcdef');
+const TOKEN = 'faults-'.padEnd(48, '0123456789abcdef');
 
 /** A server that is loaded but has not touched its directories. */
 export interface Loaded {

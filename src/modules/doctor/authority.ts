@@ -4,8 +4,9 @@ import { factsOf } from '../../certificate-record.js';
 import { timestamp } from '../../clock.js';
 import { KeyOpenError, openPrivateKey } from '../../crypto/sealing.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
+import type { Issuer } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
-import type { Files, Issuer } from './certificate.js';
+import type { Files } from './certificate.js';
 import type { Finding } from './finding.js';
 
 const RESTORE = 'Restore it from a backup.';

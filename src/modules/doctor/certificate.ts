@@ -1,8 +1,9 @@
 /** Holds a record against the files of its certificate, and these against one another. */
-import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { factsOf } from '../../certificate-record.js';
 import { openPrivateKey } from '../../crypto/sealing.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
+import { type Issuer, isIssuedBy } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
 import { problemPath } from '../../store/layout.js';
 import { isAhead } from '../../store/merging.js';
@@ -15,13 +16,6 @@ export interface Files {
   list(): Promise<string[]>;
   read(name: string): Promise<Buffer | null>;
   folder(name: string): Files;
-}
-
-/** The CA as far as it is needed to recognise what it has issued. */
-export interface Issuer {
-  /** Name in DER. */
-  subject: Buffer;
-  publicKey: KeyObject;
 }
 
 const RESTORE = 'Restore it from a backup';
@@ -169,11 +163,6 @@ async function checkFile(
     report('It is damaged: it is not an X.509 certificate in PEM.');
     return null;
   }
-}
-
-/** Whether a certificate names this CA as its issuer and carries its signature. */
-export function isIssuedBy({ der, issuer: named }: Certificate, issuer: Issuer): boolean {
-  return named.equals(issuer.subject) && new X509Certificate(der).verify(issuer.publicKey);
 }
 
 function whatIsWrongWithKey(stored: Buffer, certificate: Certificate | null): string | null {

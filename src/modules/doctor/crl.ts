@@ -1,12 +1,10 @@
 /** Holds the CRLs on disk against their numbers, the CA and the records. */
-import { verify } from 'node:crypto';
 import { type CertificateList, readCrl } from '../../pki/crl.js';
+import { type Issuer, isCrlOf } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
 import type { CertificateRecord, Serial, Timestamp } from '../../types.js';
-import type { Files, Issuer } from './certificate.js';
+import type { Files } from './certificate.js';
 import type { Finding, Remedy } from './finding.js';
-
-const DIGEST = { 'rsa-sha256': 'sha256', 'ecdsa-sha256': 'sha256', 'ecdsa-sha384': 'sha384', ed25519: null };
 
 interface Crl {
   path: string;
@@ -63,7 +61,7 @@ async function checkNumbered(
     const list = read(der);
     if (list === null) report(path, 'It is damaged: it is not a CRL.', advice);
     else if (list.number !== number) report(path, `It is the CRL with the number ${list.number}.`, advice);
-    else if (issuer !== null && !isSignedBy(list, issuer)) report(path, 'It was not signed by this CA.', advice);
+    else if (issuer !== null && !isCrlOf(list, issuer)) report(path, 'It was not signed by this CA.', advice);
     else if (age === 0) newest = { path, der, list };
   }
   return { newest, count: numbers.length };
@@ -107,11 +105,6 @@ function statesOf(record: CertificateRecord): SerialState[] {
     { serial, revokedAt: revocation.revoked_at, expiresAt },
     ...history.map((old) => ({ serial: old.serial_number, revokedAt: old.revoked_at, expiresAt: old.expires_at })),
   ];
-}
-
-function isSignedBy({ tbs, scheme, signature, issuer: named }: CertificateList, issuer: Issuer): boolean {
-  if (scheme === null || !named.equals(issuer.subject)) return false;
-  return verify(DIGEST[scheme], tbs, issuer.publicKey, signature);
 }
 
 /** Null if it cannot be read to its end. */

@@ -1,13 +1,14 @@
 /** Goes through everything that is stored and says what is not as it should be. Changes nothing. */
 import { join } from 'node:path';
 import { concurrently } from '../../concurrently.js';
+import type { Issuer } from '../../pki/issuer.js';
 import { Folder } from '../../store/folder.js';
 import { type Inspection, inspect } from '../../store/inspection.js';
 import { problemPath } from '../../store/layout.js';
 import { walk } from '../../store/walk.js';
 import type { CertificateRecord } from '../../types.js';
 import { checkAuthority } from './authority.js';
-import { checkCertificate, type Issuer } from './certificate.js';
+import { checkCertificate } from './certificate.js';
 import { checkCrls } from './crl.js';
 import { checkEntry } from './entries.js';
 import type { Finding } from './finding.js';

@@ -13,7 +13,7 @@ export function openStore(dataDir: string, clock: Clock, log: Log): Promise<File
 }
 
 /** Makes records out of the certificates and the CRLs of a data directory. */
-export function reconstructionIn(dataDir: string): Reconstruct {
+function reconstructionIn(dataDir: string): Reconstruct {
   const certs = new Folder(join(dataDir, 'certs'));
   return reconstruction(() => lastRevocations(certs.folder('crl'), certs.folder('ca')));
 }

@@ -1,0 +1,69 @@
+/** `import-certs`: certificates that this CA issued before it came here. */
+import { createPublicKey } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { systemClock } from '../clock.js';
+import { readConfig } from '../config.js';
+import { StartupError } from '../errors.js';
+import { openStore } from '../modules/foundation/open-store.js';
+import { collect } from '../modules/imports/collect.js';
+import { importCertificates, type Outcome } from '../modules/imports/import.js';
+import { readCertificate } from '../pki/certificate.js';
+import type { Issuer } from '../pki/issuer.js';
+import { decodePem } from '../pki/pem.js';
+import { Folder } from '../store/folder.js';
+import { type Arguments, UsageError } from './arguments.js';
+import { errorLog, locked, print, withTrail } from './place.js';
+
+const DEFAULT_USAGE = 'api-mtls';
+
+/** Exit code 1 if anything could not be imported. */
+export async function importCerts(args: Arguments): Promise<void> {
+  const { dataDir, logDir } = readConfig();
+  const from = resolve(args.text('from'));
+  const usage = args.optional('usage') ?? DEFAULT_USAGE;
+  if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(usage)) throw new UsageError('--usage must be like api-mtls');
+  const dryRun = args.flag('dry-run');
+  const outcomes = await locked(dataDir, async () => {
+    const issuer = await readIssuer(dataDir);
+    const found = await collect(from);
+    const store = await openStore(dataDir, systemClock, errorLog);
+    try {
+      const done = await importCertificates(found, store, issuer, { usage, dryRun, now: systemClock.now() });
+      if (!dryRun) await record({ dataDir, auditLogDir: join(logDir, 'audit') }, done);
+      return done;
+    } finally {
+      await store.close();
+    }
+  });
+  report(outcomes, dryRun);
+}
+
+function report(outcomes: readonly Outcome[], dryRun: boolean): void {
+  for (const { outcome, path, identifier, reason } of outcomes) {
+    print(`${outcome.padEnd(8)}  ${path}${identifier === null ? '' : ` as ${identifier}`}: ${reason}`);
+  }
+  const count = (wanted: Outcome['outcome']): number => outcomes.filter(({ outcome }) => outcome === wanted).length;
+  print(`${count('imported')} imported, ${count('skipped')} skipped, ${count('failed')} failed.`);
+  if (dryRun) print('Nothing was changed: this was a dry run.');
+  else if (outcomes.some(({ outcome, reason }) => outcome === 'imported' && reason.includes('revoked')))
+    print('Start CertMate: it publishes a CRL with the revoked ones.');
+  if (count('failed') > 0) process.exitCode = 1;
+}
+
+async function readIssuer(dataDir: string): Promise<Issuer> {
+  const stored = await new Folder(join(dataDir, 'certs', 'ca')).read('ca.crt');
+  if (stored === null) throw new StartupError('there is no CA here yet; bring it in first: certmate import-ca');
+  const [der = Buffer.alloc(0)] = decodePem(stored.toString('latin1'), ['CERTIFICATE']);
+  const { subject, subjectPublicKeyInfo } = readCertificate(der);
+  return { subject, publicKey: createPublicKey({ key: subjectPublicKeyInfo, format: 'der', type: 'spki' }) };
+}
+
+async function record(place: { dataDir: string; auditLogDir: string }, outcomes: readonly Outcome[]): Promise<void> {
+  const imported = outcomes.flatMap(({ identifier }) => identifier ?? []);
+  if (imported.length === 0) return;
+  await withTrail(place, async (audit) => {
+    const actor = { user: 'system', ip_address: null, request_id: null };
+    const line = { operation: 'batch_import', resource_type: 'certificate', status: 'success', actor } as const;
+    await Promise.all(imported.map((identifier) => audit.record({ ...line, resource_id: identifier })));
+  });
+}
