@@ -36,7 +36,8 @@ export interface CertMate {
   stop(): Promise<void>;
 }
 
-const token = 'interop-'.padEnd(48, '0123456789abcdef');
+/** The admin token of every instance that a test starts. */
+export const interopToken = 'interop-'.padEnd(48, '0123456789abcdef');
 
 /** Starts CertMate with an EC CA (quick to make) unless `settings` say otherwise, and waits until it is healthy. */
 export async function startCertMate(settings: Record<string, string> = {}): Promise<CertMate> {
@@ -52,7 +53,7 @@ export async function startCertMate(settings: Record<string, string> = {}): Prom
       CERTMATE_PUBLIC_URL: url,
       CERTMATE_DATA_DIR: join(folder, 'data'),
       CERTMATE_LOG_DIR: join(folder, 'logs'),
-      CERTMATE_API_TOKEN: token,
+      CERTMATE_API_TOKEN: interopToken,
       CERTMATE_CA_KEY_TYPE: 'ec-p256',
       CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
       CERTMATE_RATE_LIMITS: 'off',
@@ -70,7 +71,7 @@ export async function startCertMate(settings: Record<string, string> = {}): Prom
     const answer = await fetch(url + path, {
       method,
       headers: {
-        authorization: `Bearer ${token}`,
+        authorization: `Bearer ${interopToken}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

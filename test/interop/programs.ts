@@ -8,20 +8,29 @@ import { delimiter, join } from 'node:path';
 const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
 const environment = { ...process.env, PATH: folders.join(delimiter), LC_ALL: 'C' };
 
-function isInstalled(program: string): boolean {
-  return folders.some((folder) => {
+/** Where a program is, or null if it is not installed. */
+function find(program: string): string | null {
+  for (const folder of folders) {
     try {
       accessSync(join(folder, program), constants.X_OK);
-      return true;
+      return join(folder, program);
     } catch {
-      return false;
+      // Not in this one.
     }
-  });
+  }
+  return null;
+}
+
+/** The path of a program that is installed: ask `missing` before. */
+export function pathOf(program: string): string {
+  const path = find(program);
+  if (path === null) throw new Error(`${program} is not installed`);
+  return path;
 }
 
 /** The reason to skip a test that needs these programs, else false: `{ skip: missing('openssl') }`. */
 export function missing(...programs: string[]): string | false {
-  const absent = programs.filter((program) => !isInstalled(program));
+  const absent = programs.filter((program) => find(program) === null);
   return absent.length === 0 ? false : `${absent.join(' and ')} not installed`;
 }
 
