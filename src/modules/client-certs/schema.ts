@@ -16,8 +16,8 @@ const isCountry = (code: string) => code !== 'ZZ' && regions.of(code) !== undefi
 
 export const keyTypes = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const;
 export const certificateTypes = ['client', 'server', 'device', 'iot'] as const;
-export const statuses = ['active', 'expiring', 'expired', 'revoked', 'held', 'superseded', 'deleted'] as const;
-export const revocationReasons = [
+const statuses = ['active', 'expiring', 'expired', 'revoked', 'held', 'superseded', 'deleted'] as const;
+const revocationReasons = [
   'unspecified',
   'keyCompromise',
   'cACompromise',
@@ -29,7 +29,7 @@ export const revocationReasons = [
   'aACompromise',
 ] as const;
 /** What a leaf's key may be used for; keyCertSign and cRLSign belong to CAs. */
-export const leafKeyUsages = [
+const leafKeyUsages = [
   'digitalSignature',
   'nonRepudiation',
   'keyEncipherment',
@@ -214,7 +214,7 @@ export const certificatePage = z
   .meta({ id: 'ClientCertificatePage' });
 
 export const identifierParams = z.object({ id: identifier });
-export const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der', 'p7b', 'zip'] as const;
+const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der', 'p7b', 'zip'] as const;
 export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds) });
 
 /** What `POST /api/client-certs/:id/download/p12` takes. */
