@@ -1,0 +1,47 @@
+/** A child: CertMate as a user runs it, rate limits and log included, the limits raised beyond what a storm reaches. */
+import { generateKeyPairSync } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { buildApp } from '../src/app.js';
+import { readConfig } from '../src/config.js';
+import { csrPem } from './csr.js';
+import { serveParent } from './programs.js';
+
+const ENOUGH = 1e9;
+
+const app = await buildApp({ config: readConfig(process.env) });
+for (const name of Object.keys(app.rateLimits) as (keyof typeof app.rateLimits)[]) app.rateLimits[name] = ENOUGH;
+await app.listen({ host: '127.0.0.1', port: 0 });
+const startedIn = performance.now();
+const memory = process.memoryUsage.rss();
+
+const token = process.env['CERTMATE_API_TOKEN'];
+const csr = await csrPem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
+const serials: string[] = [];
+const certificates = Number(process.env['BENCH_CERTIFICATES'] ?? 0);
+while (serials.length < certificates) {
+  const many = Math.min(64, certificates - serials.length);
+  const issue = async () => {
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/api/client-certs',
+      headers: { authorization: `Bearer ${token}` },
+      payload: { common_name: 'bench@example.com', csr },
+    });
+    if (answer.statusCode !== 201) throw new Error(answer.body);
+    return answer.json().serial_number as string;
+  };
+  serials.push(...(await Promise.all(Array.from({ length: many }, issue))));
+}
+
+serveParent(
+  {
+    port: (app.server.address() as AddressInfo).port,
+    token,
+    csr,
+    issuer: app.authority.certificate.der.toString('base64'),
+    serials,
+    startedIn,
+    memory,
+  },
+  () => app.close(),
+);

@@ -1,0 +1,51 @@
+/** CertMate as a child, and what the rows ask of it. */
+import { join } from 'node:path';
+import { type Certificate, readCertificate } from '../src/pki/certificate.js';
+import { type Child, startScript } from './programs.js';
+
+export interface CertMate extends Child {
+  port: number;
+  token: string;
+  /** A CSR with a P-256 key, PEM. */
+  csr: string;
+  issuer: Certificate;
+  /** Serial numbers of the certificates that it issued at the start. */
+  serials: string[];
+  /** Milliseconds from the start of the process until it listened. */
+  startedIn: number;
+  /** Resident memory when it listened, in octets. */
+  memory: number;
+}
+
+/** Starts it on `folder` with a P-256 CA. @param issue how many certificates it is to issue first */
+export async function startCertMate(folder: string, issue = 0): Promise<CertMate> {
+  const child = await startScript('certmate-server', {
+    CERTMATE_DATA_DIR: join(folder, 'data'),
+    CERTMATE_LOG_DIR: join(folder, 'logs'),
+    CERTMATE_CA_KEY_TYPE: 'ec-p256',
+    CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
+    CERTMATE_API_TOKEN: 'bench'.padEnd(48, '-0123456789'),
+    BENCH_CERTIFICATES: String(issue),
+  });
+  const { issuer, ...rest } = child.ready as unknown as Omit<CertMate, 'issuer' | keyof Child> & { issuer: string };
+  return { ...child, ...rest, issuer: readCertificate(Buffer.from(issuer, 'base64')) };
+}
+
+/** A complete HTTP request. */
+export function request(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body: Buffer | string = '',
+): Buffer {
+  const bytes = Buffer.from(body);
+  const lines = Object.entries({ host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const length = method === 'GET' ? '' : `content-length: ${bytes.length}\r\n`;
+  return Buffer.concat([Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}${length}\r\n`), bytes]);
+}
+
+export const ocspPost = (der: Buffer, path = '/api/ocsp'): Buffer =>
+  request('POST', path, { 'content-type': 'application/ocsp-request' }, der);
+
+export const ocspGet = (der: Buffer, base = '/api/ocsp/'): Buffer =>
+  request('GET', base + encodeURIComponent(der.toString('base64')));
