@@ -9,7 +9,8 @@ import { isUnfinished, walk } from './walk.js';
 
 /**
  * Every file below `root` except locks, what is unfinished, and what the store's own `contents` give. Each file is whole,
- * because all of them are either replaced by renaming or only grow; what is appended later is left out.
+ * because all of them are either replaced by renaming or only grow; what is appended later is left out. They come in the
+ * order of their names.
  */
 export async function* otherFiles(root: string, prefix = ''): AsyncGenerator<ArchivedFile> {
   for await (const { path, kind, mode } of walk(root, isLeftOut)) {

@@ -123,7 +123,7 @@ async function adopt(parts: ReconciliationParts, places: readonly Place[]): Prom
   const blocked = new Set<Identifier>();
   const adopted: CertificateRecord[] = [];
   for (const place of places) {
-    const { record, problem } = await recordOf(layout, place, inventory, parts.reconstruct);
+    const { record, problem } = await recordAt(layout, place, inventory, parts.reconstruct);
     if (record === null) blocked.add(place.identifier);
     else adopted.push(inventory.put(record));
     if (problem !== null) problems.report(problem);
@@ -139,7 +139,7 @@ async function adopt(parts: ReconciliationParts, places: readonly Place[]): Prom
  * from its certificate. Null if there is no telling; `problem` then says why.
  * @param known no record may take anything from those in here
  */
-export async function recordOf(
+export async function recordAt(
   layout: Layout,
   place: Place,
   known: MemoryInventory,

@@ -13,7 +13,7 @@ import { renewJournal } from './journal-renewal.js';
 import { entryOf, isUsage, Layout, METADATA, type Place } from './layout.js';
 import { MemoryInventory } from './memory-inventory.js';
 import { parseMetadata, sameRecord } from './metadata.js';
-import { recordOf } from './reconciliation.js';
+import { recordAt } from './reconciliation.js';
 import type { Reconstruct } from './remains.js';
 import type { Problem } from './store.js';
 
@@ -47,7 +47,7 @@ export async function reindex({ dataDir, reconstruct, revocations, now }: Reinde
   const inventory = new MemoryInventory();
   const problems: Problem[] = [];
   for (const place of places) {
-    const { record, problem } = await recordOf(layout, place, inventory, reconstruct);
+    const { record, problem } = await recordAt(layout, place, inventory, reconstruct);
     if (problem !== null) problems.push(problem);
     if (record === null) continue;
     const safe = withRevocations(record, revocations);
@@ -60,10 +60,7 @@ export async function reindex({ dataDir, reconstruct, revocations, now }: Reinde
 }
 
 /** The record with everything revoked that is known to be; a lost release from hold can be repeated. */
-function withRevocations(
-  record: CertificateRecord,
-  revocations: ReadonlyMap<Serial, Revocation>,
-): CertificateRecord {
+function withRevocations(record: CertificateRecord, revocations: ReadonlyMap<Serial, Revocation>): CertificateRecord {
   const known = revocations.get(record.serial_number);
   return {
     ...record,

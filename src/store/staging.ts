@@ -114,8 +114,9 @@ export class Staging {
   async abandon(committed: boolean): Promise<void> {
     if (!committed) await rm(this.path, { recursive: true, force: true });
     else if (this.#inside)
-      for (const name of (await entriesOf(this.#target)) ?? [])
-        await rm(join(this.#target, name), { recursive: true, force: true });
+      for (const name of (await entriesOf(this.#target)) ?? []) {
+        if (name !== HARMLESS) await rm(join(this.#target, name), { recursive: true, force: true });
+      }
     else await rm(this.#target, { recursive: true, force: true });
     if (this.#aboveMade !== null) await rmdir(this.#aboveMade).catch(() => undefined);
   }
@@ -123,7 +124,16 @@ export class Staging {
   /** `certs` last: without it no server starts on what is there by then. */
   async #moveOut(): Promise<void> {
     const names = (await readdir(this.path)).sort((a, b) => Number(a === 'certs') - Number(b === 'certs'));
-    for (const name of names) await rename(join(this.path, name), join(this.#target, name));
+    const moved: string[] = [];
+    try {
+      for (const name of names) {
+        await rename(join(this.path, name), join(this.#target, name));
+        moved.push(name);
+      }
+    } catch (error) {
+      for (const name of moved) await rm(join(this.#target, name), { recursive: true, force: true });
+      throw error;
+    }
     await rmdir(this.path);
     await syncDirectory(this.#target);
   }

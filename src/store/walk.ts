@@ -15,7 +15,7 @@ export interface Entry {
 const DEEPEST = 12;
 
 /**
- * The entries below a directory, each before what is inside it, siblings in no order; links are followed. What vanishes
+ * The entries below a directory, each before what is inside it, siblings in the order of their names; links are followed. What vanishes
  * meanwhile is left out; nothing comes from a directory that does not exist.
  * @param skip names a directory or file that is left out with all that is in it
  */
@@ -33,7 +33,7 @@ async function* below(
   if (directory === null) return;
   const names: string[] = [];
   for await (const { name } of directory) names.push(name);
-  for (const name of names) {
+  for (const name of names.sort()) {
     const path = above === '' ? name : `${above}/${name}`;
     if (skip(path)) continue;
     const found = await stat(join(root, path)).catch(nullIfAbsent);

@@ -7,8 +7,8 @@
  *      the other way round it would list serial numbers that no record calls revoked. What a batch or a repeated request
  *      has noted is at worst behind the certificates, as after a crash, which both are made for.
  *   2. certificates and, in the place of the journal, a snapshot of their records (store/contents.ts).
- *   3. the audit log: it reaches at least as far as its head says, and tells of everything that is in the archive. It may
- *      tell of more: what happened while the archive was made.
+ *   3. the checkpoints of the audit log, then the log (the order of their names): it reaches at least as far as they and its head
+ *      say, and tells of everything that is in the archive. It may tell of more: what happened while the archive was made.
  */
 import { basename } from 'node:path';
 import { timestamp } from '../../clock.js';
@@ -32,8 +32,8 @@ export interface BackupParts {
 export interface Backup {
   /** `certmate-2026-11-21.cmbk` */
   filename: string;
-  /** If reading it throws, it is incomplete, and a restore will refuse it. */
-  content: AsyncGenerator<Buffer>;
+  /** If reading it throws, or ends early, it is incomplete, and a restore will refuse it. */
+  content: AsyncIterableIterator<Buffer>;
 }
 
 /** Where files of an archive belong: the first name of their paths. */
@@ -52,7 +52,7 @@ export class Backups {
   }
 
   /**
-   * Begins a backup; the audit trail has it when this resolves.
+   * Begins a backup; the audit trail has it when this resolves. Whoever does not read it to its end must call `return`.
    * @throws CertMateError CONFLICT while another one is being made
    */
   async create(passphrase: string, actor: Actor): Promise<Backup> {
@@ -63,7 +63,8 @@ export class Backups {
     try {
       const filename = `certmate-${timestamp(this.#parts.clock.now()).slice(0, 10)}.cmbk`;
       await this.#record(actor, 'success', null);
-      return { filename, content: this.#content(passphrase, actor) };
+      const content = this.#content(passphrase, actor);
+      return { filename, content: behind(await content.next(), content) };
     } catch (error) {
       this.#running = false;
       throw error;
@@ -97,4 +98,23 @@ export class Backups {
       log.error({ err: cause, data: basename(dataDir) }, 'a backup was broken off, and that could not be recorded');
     }
   }
+}
+
+/** A generator that has begun, and the first thing it gave: from now on its `finally` is sure to run. */
+function behind(
+  first: IteratorResult<Buffer, void>,
+  rest: AsyncGenerator<Buffer, void>,
+): AsyncIterableIterator<Buffer, void> {
+  let held: IteratorResult<Buffer, void> | null = first;
+  return {
+    async next() {
+      const next = held ?? rest.next();
+      held = null;
+      return next;
+    },
+    return: () => rest.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

@@ -97,6 +97,19 @@ describe('a backup', () => {
     assert.equal((await call('admin', BACKUP)).statusCode, 200);
   });
 
+  it('that nobody reads to its end is recorded as broken off, and another one can be made', async (t) => {
+    const { app } = await busy(t);
+    const actor = { user: 'somebody', ip_address: null, request_id: null };
+    const { content } = await app.backups.create(PASSPHRASE, actor);
+    await content.return?.();
+    const { entries } = await app.auditTrail.query({ operation: 'backup' });
+    assert.deepEqual(
+      entries.map(({ status }) => status),
+      ['failure', 'success'],
+    );
+    await (await app.backups.create(PASSPHRASE, actor)).content.return?.();
+  });
+
   it('restored into an empty folder is the same CA with all it knew, and goes on (certmate#409)', {
     skip: without('openssl'),
   }, async (t) => {
