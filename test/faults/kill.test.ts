@@ -1,4 +1,4 @@
-// kill -9 while 16 clients issue, renew and revoke. CERTMATE_TEST_KILLS: how many times; 25 unless set, more in CI.
+// kill -9 while 16 clients issue, renew and revoke. CERTMATE_TEST_KILLS: how many times; 15 unless set, more in CI.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { testConfig } from '../build.js';
 import { complaints } from '../modules/doctor/doctored.js';
 import { call, fetchCrl, type Loaded, load } from './server.js';
 
-const KILLS = Number(process.env['CERTMATE_TEST_KILLS'] ?? 25);
+const KILLS = Number(process.env['CERTMATE_TEST_KILLS'] ?? 15);
 const CLIENTS = 16;
 /** A round goes on for up to so many milliseconds once so many certificates have been issued in it. */
 const ROUND_MS = 250;

@@ -15,6 +15,36 @@ describe('the doctor', () => {
     assert.deepEqual((await readdir(at('.'), { recursive: true })).sort(), before);
   });
 
+  it('finds nothing wrong with certificates that are held, released, deleted, or renewed with the same key', async (t) => {
+    const { app, config, call, issue } = await build(t);
+    const post = (identifier: string, step: string, payload: object) =>
+      call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/${step}`, payload });
+    for (const identifier of ['held', 'released', 'deleted', 'renewed']) await issue({ identifier });
+    await post('held', 'revoke', { reason: 'certificateHold' });
+    await post('released', 'revoke', { reason: 'certificateHold' });
+    await post('released', 'unhold', {});
+    assert.equal((await post('renewed', 'renew', { reuse_key: true, revoke_previous: true })).statusCode, 201);
+    assert.equal((await post('deleted', 'renew', {})).statusCode, 201);
+    await call('admin', { method: 'DELETE', url: '/api/client-certs/deleted' });
+    await app.close();
+    assert.deepEqual(await complaints(config), []);
+  });
+
+  it('finishes a deletion that left a private key behind', async (t) => {
+    const { app, config, call, issue } = await build(t);
+    await issue({ identifier: 'gone' });
+    const key = `${config.dataDir}/${USAGE}/gone/cert.key`;
+    const content = await readFile(key);
+    await call('admin', { method: 'DELETE', url: '/api/client-certs/gone' });
+    await app.close();
+    await writeFile(key, content, { mode: 0o600 });
+    const [complaint = ''] = await complaints(config);
+    assert.match(complaint, /gone\/cert\.key: There is a private key although the record says that there is none/);
+    await repaired(config);
+    assert.deepEqual(await complaints(config), []);
+    await assert.rejects(readFile(key), { code: 'ENOENT' });
+  });
+
   it('mends what can be mended without guessing, and then finds nothing any more', async (t) => {
     const { config, at } = await filled(t);
     await truncate(at(`${USAGE}/alice/metadata.json`), 40);
