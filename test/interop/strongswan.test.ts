@@ -1,7 +1,7 @@
 // strongSwan, set up as page and docs say. Two daemons speak IKEv2 over the loopback, without a tunnel of their own
 // (RFC 6023), so that no kernel needs to know IPsec.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePort } from '../free-port.js';
@@ -52,11 +52,20 @@ async function startDaemon(machine: Machine, folder: string, revocation = ''): P
   );
   machine.write(join(home, 'etc/swanctl/swanctl.conf'), 'include conf.d/*.conf\n');
   const program = start('charon-systemd', [], { env: { STRONGSWAN_CONF: settings } });
-  await waitFor(async () => !program.running() || existsSync(socket), program.output);
+  await waitFor(async () => !program.running() || (await accepts(socket)), program.output);
   assert.ok(program.running(), program.output());
   const settingsOfSwanctl = `PATH=$PATH:/usr/sbin SWANCTL_DIR=${join(home, 'etc/swanctl')}`;
   const swanctl = (command: string) => `${settingsOfSwanctl} swanctl ${command} --uri unix://${socket}`;
   return { port: portNatT, program, swanctl };
+}
+
+/** Whether somebody listens there: a daemon that has ended may have left its socket's file behind. */
+function accepts(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = createConnection(socket);
+    connection.on('connect', () => resolve(true)).on('error', () => resolve(false));
+    connection.on('connect', () => connection.end());
+  });
 }
 
 describe('strongSwan', () => {
