@@ -11,7 +11,7 @@ import { BatchJob, type JobView, SHOWN_ERRORS } from './job.js';
 import { type JobDescription, JobFiles, rowLine } from './job-files.js';
 import { laneOf, type Work, type Workload } from './pace.js';
 import { recordBatch } from './record.js';
-import { countDone, isPassing, PATIENCE, type RunParts, runJob, workOf } from './run.js';
+import { countDone, isPassing, type RunParts, runJob, workOf } from './run.js';
 
 /** Who asks. */
 export interface Viewer {
@@ -225,7 +225,7 @@ export class BatchJobs {
         job.description.state = 'cancelling';
         job.description.reason ??= 'Its files could not be read or written. The log tells more.';
       }
-      await delay(PATIENCE, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await delay(this.#parts.patience, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
 

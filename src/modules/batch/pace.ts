@@ -71,7 +71,7 @@ export function rsaNote(workload: Workload, pace: Pace): string | null {
 }
 
 /** `40 seconds`, `12 minutes`, `3.5 hours`: as exact as an estimate is. */
-export function duration(seconds: number): string {
+function duration(seconds: number): string {
   if (seconds < 90) return plural(Math.max(1, Math.round(seconds)), 'second');
   if (seconds < 90 * 60) return plural(Math.round(seconds / 60), 'minute');
   return plural(Math.round(seconds / 360) / 10, 'hour');

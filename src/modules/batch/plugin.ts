@@ -16,6 +16,9 @@ declare module 'fastify' {
 /** Hourly, at a minute when little else begins. */
 const SWEEP = '23 * * * *';
 
+/** What could not be stored, for want of room perhaps, is tried again after so long (ms). */
+const PATIENCE = 5000;
+
 export const batch = plugin(
   async (app) => {
     const { audit, auditTrail, auth, authority, bundles, certificates, clock, config, log, scheduler, store } = app;
@@ -27,6 +30,7 @@ export const batch = plugin(
       find: (identifier) => store.inventory.get(identifier),
       audit: auditTrail,
       mayIssue: (id) => (auth.principal(id)?.role ?? 'viewer') !== 'viewer',
+      patience: PATIENCE,
       clock,
     });
     const stop = new AbortController();

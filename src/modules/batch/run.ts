@@ -18,11 +18,10 @@ export interface RunParts {
   mayIssue(ownerId: string): boolean;
   pace: Pace;
   limits: Limits;
+  /** How long what could not be stored waits before it is tried again (ms). */
+  patience: number;
   log: Log;
 }
-
-/** How long a row waits that could not be stored, before it is tried again (ms). */
-export const PATIENCE = 5000;
 
 /**
  * Issues the rows that are still to be issued, until there are none, the job is cancelled, or `stop` says that the server
@@ -154,7 +153,7 @@ async function issueRow(job: BatchJob, row: IssuableRow, parts: RunParts, stop: 
       } catch (again) {
         parts.log.warn({ err: again, job: job.id, row: row.row }, 'a row of a batch has to wait');
       }
-      await delay(PATIENCE, undefined, { signal: stop }).catch(() => undefined);
+      await delay(parts.patience, undefined, { signal: stop }).catch(() => undefined);
       if (isStopped(job, parts, stop)) return null;
     }
   }

@@ -224,7 +224,7 @@ describe('progress as server-sent events', () => {
 
   test('are not heaped up for a reader who does not read, and hold up nobody’s shutdown', async (t) => {
     const { built } = await listening(t);
-    const job = await begin(built, csv(1500));
+    const job = await begin(built, csv(800));
     const { port } = built.app.server.address() as AddressInfo;
     const lazy = connect(port, '127.0.0.1');
     lazy.pause();
@@ -346,21 +346,21 @@ describe('over a restart', () => {
   test('a batch goes on where it was, and ends as if nothing had been', async (t) => {
     const config = await testConfig(t);
     const first = await build(t, { config });
-    const running = await begin(first, csv(1000, 'eve,not-an-address\r\n'));
+    const running = await begin(first, csv(400, 'eve,not-an-address\r\n'));
     const waiting = await begin(first, csv(120));
     while ((await look(first, running)).done < 50) await delay(5);
     await first.app.close();
     const second = await build(t, { config });
     const asAdmin: Built = { ...second, call: (as, options) => second.call(as === 'operator' ? 'admin' : as, options) };
     for (const [job, issued, failed] of [
-      [running, 1000, 1],
+      [running, 400, 1],
       [waiting, 120, 0],
     ] as const) {
       // Its maker's key is still valid: keys are kept in the data directory.
       const { state, successful, failed: refused, total } = await ended(asAdmin, job);
       assert.deepEqual([state, successful, refused, total], ['completed', issued, failed, issued + failed]);
     }
-    assert.equal((await second.call('viewer', { url: '/api/client-certs' })).json().total, 1120);
+    assert.equal((await second.call('viewer', { url: '/api/client-certs' })).json().total, 520);
   });
 
   test('ended batches are still there for seven days, then they are gone with their files', async (t) => {

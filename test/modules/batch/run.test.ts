@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CertMateError } from '../../../src/errors.js';
+import type { RowRequest } from '../../../src/modules/batch/check.js';
+import { progressEvents } from '../../../src/modules/batch/events.js';
+import { BatchJob } from '../../../src/modules/batch/job.js';
+import { type JobDescription, JobFiles, rowLine } from '../../../src/modules/batch/job-files.js';
+import { Pace } from '../../../src/modules/batch/pace.js';
+import { type RunParts, runJob } from '../../../src/modules/batch/run.js';
+import { Folder } from '../../../src/store/folder.js';
+import type { AuditEvent, CertificateRecord } from '../../../src/types.js';
+
+const AT = '2026-11-21T20:38:00Z';
+const FULL = new CertMateError('STORAGE_FULL', 'Nothing was saved: the disk is full.');
+
+/** A running job of three rows, issued by whatever `issue` does. */
+async function threeRows(t: TestContext, issue: (identifier: string, shelf: Map<string, CertificateRecord>) => void) {
+  const path = await mkdtemp(join(tmpdir(), 'certmate-run-'));
+  t.after(() => rm(path, { recursive: true, force: true }));
+  const names = ['a', 'b', 'c'];
+  const description: JobDescription = {
+    id: 'job',
+    state: 'running',
+    total: 3,
+    refused: 0,
+    work: { 'ec-p256': 3 },
+    successful: 0,
+    failed: 0,
+    errors: [],
+    created_at: AT,
+    started_at: AT,
+    finished_at: null,
+    owner: { id: 'me', name: 'me' },
+    actor: { user: 'me', ip_address: null, request_id: null },
+    reason: null,
+  };
+  const files = new JobFiles(new Folder(path), 'job');
+  const rows = names.map((identifier, index) => {
+    const request: RowRequest = { identifier, store_key: true, cert_usage: 'vpn' };
+    return { row: index + 2, identifier, common_name: identifier, key: 'ec-p256' as const, request };
+  });
+  await files.create(description, [Buffer.from(rows.map(rowLine).join(''))]);
+  const shelf = new Map<string, CertificateRecord>();
+  const recorded: AuditEvent[] = [];
+  const parts: RunParts = {
+    issuing: {
+      requestFields: {},
+      readRequest: () => assert.fail('rows were read long ago'),
+      foresee: () => assert.fail('rows were judged long ago'),
+      issue: async ({ identifier = '' }) => {
+        issue(identifier, shelf);
+        const record = recordOf(identifier);
+        shelf.set(identifier, record);
+        return record;
+      },
+    },
+    find: (identifier) => shelf.get(identifier),
+    audit: {
+      record: async (event) => {
+        recorded.push(event);
+      },
+      async *lines() {},
+    },
+    mayIssue: () => true,
+    pace: new Pace(),
+    limits: { slow: 1, quick: 2 },
+    patience: 20,
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+  };
+  const job = new BatchJob(description, parts.pace);
+  return { job, files, parts, shelf, recorded };
+}
+
+function recordOf(identifier: string): CertificateRecord {
+  const serial_number = String(identifier.charCodeAt(0));
+  return { identifier, common_name: identifier, serial_number, cert_usage: 'vpn', created_at: AT } as CertificateRecord;
+}
+
+const stop = () => new AbortController().signal;
+
+test('a batch waits while the disk is full, says so, and then goes on: no row fails for it', async (t) => {
+  let isFull = true;
+  const { job, files, parts, shelf } = await threeRows(t, () => {
+    if (isFull) throw FULL;
+  });
+  const running = runJob(job, files, parts, { again: false, stop: stop() });
+  await delay(60);
+  assert.match(job.view().note ?? '', /the disk is full.*goes on as soon as it can/);
+  assert.equal(job.view().done, 0);
+  isFull = false;
+  await running;
+  assert.deepEqual([job.view().successful, job.view().failed, job.view().note], [3, 0, null]);
+  assert.deepEqual([...shelf.keys()].sort(), ['a', 'b', 'c']);
+});
+
+test('a certificate that is there although issuing it failed is not issued again, and is recorded', async (t) => {
+  let calls = 0;
+  const { job, files, parts, recorded } = await threeRows(t, (identifier, shelf) => {
+    calls += 1;
+    if (identifier !== 'b') return;
+    // Stored, but then there was no room for the audit line.
+    shelf.set(identifier, recordOf(identifier));
+    throw FULL;
+  });
+  await runJob(job, files, parts, { again: false, stop: stop() });
+  assert.equal(calls, 3);
+  assert.deepEqual([job.view().successful, job.view().failed], [3, 0]);
+  assert.deepEqual(
+    recorded.map(({ operation, resource_id }) => [operation, resource_id]),
+    [['create', 'b']],
+  );
+});
+
+test('somebody else’s certificate of the same identifier is an error of the row, not its result', async (t) => {
+  const { job, files, parts, shelf } = await threeRows(t, (identifier) => {
+    if (identifier === 'b') throw new CertMateError('IDENTIFIER_TAKEN', '"b" is taken.');
+  });
+  shelf.set('b', { ...recordOf('b'), common_name: 'Bob' });
+  await runJob(job, files, parts, { again: true, stop: stop() });
+  assert.deepEqual([job.view().successful, job.view().errors], [2, [{ row: 3, error: '"b" is taken.' }]]);
+});
+
+test('a slow reader of the progress misses what lies between, and nothing piles up', async (t) => {
+  const { job } = await threeRows(t, () => undefined);
+  const events = progressEvents(job, () => ({ done: job.view().done }), stop());
+  const next = async () => (await events.next()).value;
+  assert.match((await next()) ?? '', /^retry: /);
+  assert.equal(await next(), 'data: {"done":0}\n\n');
+  for (const row of [2, 3, 4]) job.count({ row, work: 'ec-p256', serial_number: '1' });
+  await delay(10);
+  assert.equal(await next(), 'data: {"done":3}\n\n');
+  job.description.state = 'completed';
+  job.touch();
+  assert.equal(await next(), 'data: {"done":3}\n\n');
+  assert.equal((await events.next()).done, true);
+});
