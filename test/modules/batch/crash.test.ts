@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../free-port.js';
@@ -25,7 +25,7 @@ interface Job {
 }
 
 /** The server as a process of its own on the given folder, answering. */
-async function serve(t: TestContext, folder: string): Promise<{ child: ChildProcess; url: string }> {
+async function serve(folder: string, started: ChildProcess[]): Promise<{ child: ChildProcess; url: string }> {
   const port = await freePort();
   const child = spawn(process.execPath, [fileURLToPath(new URL('../../../src/main.js', import.meta.url))], {
     cwd: root,
@@ -42,7 +42,7 @@ async function serve(t: TestContext, folder: string): Promise<{ child: ChildProc
       CERTMATE_LOG_LEVEL: 'fatal',
     },
   });
-  t.after(() => child.kill('SIGKILL'));
+  started.push(child);
   const url = `http://127.0.0.1:${port}`;
   for (;;) {
     assert.equal(child.exitCode, null, 'the server ended');
@@ -53,6 +53,7 @@ async function serve(t: TestContext, folder: string): Promise<{ child: ChildProc
 }
 
 async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
@@ -62,8 +63,12 @@ const get = async <Body>(url: string): Promise<Body> => (await fetch(url, { head
 
 test('a batch survives kill -9 at any moment: nothing is issued twice, and nothing is lost', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'certmate-batch-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  let { child, url } = await serve(t, folder);
+  const started: ChildProcess[] = [];
+  t.after(async () => {
+    await Promise.all(started.map(kill));
+    await rm(folder, { recursive: true, force: true });
+  });
+  let { child, url } = await serve(folder, started);
   const rows = Array.from({ length: ROWS }, (_, n) => `user${n}@example.com${n % 2 === 0 ? `,chosen-${n}` : ','}\n`);
   const answer = await fetch(`${url}/api/client-certs/batch`, {
     method: 'POST',
@@ -80,7 +85,7 @@ test('a batch survives kill -9 at any moment: nothing is issued twice, and nothi
   for (const after of moments) {
     await delay(after);
     await kill(child);
-    ({ child, url } = await serve(t, folder));
+    ({ child, url } = await serve(folder, started));
     progress.push((await get<Job>(`${url}/api/client-certs/batch/${id}`)).done);
   }
   t.diagnostic(`done after each restart: ${progress.join(', ')}`);
