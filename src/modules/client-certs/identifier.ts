@@ -1,4 +1,5 @@
-/** The identifier that a certificate gets when its creator names none. */
+/** Identifiers: the one that a certificate gets when its creator names none, and those that none may have. */
+import { CertMateError } from '../../errors.js';
 import type { Identifier } from '../../types.js';
 
 /**
@@ -15,4 +16,16 @@ export function defaultIdentifier(commonName: string, random: Buffer): Identifie
     .slice(0, 64)
     .replace(/-+$/, '');
   return `${slug || 'certificate'}-${random.toString('hex')}`;
+}
+
+/** Parts of paths below /api/client-certs and /client-certificates. */
+const ROUTES = ['batch', 'bulk', 'create', 'csr', 'new', 'revoke', 'stats'];
+
+/** @throws CertMateError VALIDATION_FAILED where a certificate of this name would stand behind a route of the same name */
+export function assertReachable(identifier: Identifier): void {
+  if (!ROUTES.includes(identifier)) return;
+  const message = `"${identifier}" is part of a path of the API; choose another identifier or leave it out`;
+  throw new CertMateError('VALIDATION_FAILED', `identifier: ${message}`, {
+    details: [{ path: 'identifier', message }],
+  });
 }

@@ -5,7 +5,7 @@ import type { KeyUsage } from '../../pki/extensions.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { type CertificationRequest, readRequest } from '../../pki/request.js';
 import type { Identifier, KeyType } from '../../types.js';
-import { defaultIdentifier } from './identifier.js';
+import { assertReachable, defaultIdentifier } from './identifier.js';
 import { type Identity, identityOf, type RequestedIdentity } from './identity.js';
 import { lifetimeOf, type Validity } from './lifetime.js';
 import type { IssuingProfile, LifecycleParts } from './parts.js';
@@ -91,6 +91,7 @@ function csrOf({ csr, generate_key }: IssueRequest): CertificationRequest | null
 
 function freeIdentifier({ store }: LifecycleParts, { identifier }: IssueRequest, { subject }: Identity): Identifier {
   const wanted = identifier ?? defaultIdentifier(subject.common_name, randomBytes(4));
+  assertReachable(wanted);
   if (!store.inventory.get(wanted)) return wanted;
   throw new CertMateError('IDENTIFIER_TAKEN', `"${wanted}" is taken; choose another identifier or leave it out.`);
 }

@@ -8,7 +8,7 @@ import { decodePem } from '../../pki/pem.js';
 import { readRequest } from '../../pki/request.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
-import { type CertificateFacts, certify } from './certify.js';
+import { type CertifiedFacts, certify } from './certify.js';
 import type { IssuedCertificate } from './issue.js';
 import { lifetimeOf } from './lifetime.js';
 import { findRecord, type LifecycleParts } from './parts.js';
@@ -195,7 +195,7 @@ function keyUsagesOf(
 function successor(
   current: CertificateRecord,
   { csr, reuse_key, revoke_previous }: RenewalRequest,
-  facts: CertificateFacts,
+  facts: CertifiedFacts,
   now: Date,
 ): CertificateRecord {
   const { serial_number, expires_at } = current;

@@ -172,6 +172,7 @@ describe('issuing', () => {
     ['too many days', { common_name: 'a', days_valid: 3651 }, 'days_valid'],
     ['days and hours', { common_name: 'a', days_valid: 1, hours_valid: 1 }, 'hours_valid'],
     ['generate_key false without a CSR', { common_name: 'a', generate_key: false }, 'csr'],
+    ['an identifier that is a route', { common_name: 'a', identifier: 'bulk' }, 'identifier'],
     ['an identifier that climbs', { common_name: 'a', identifier: '../x' }, 'identifier'],
     ['a usage that climbs', { common_name: 'a', cert_usage: '../vpn' }, 'cert_usage'],
     [
