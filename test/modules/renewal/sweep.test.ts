@@ -149,7 +149,7 @@ describe('a sweep', () => {
     const built = await build(t, { clock });
     const { issue, revoke, unhold, amend, remove } = life(built);
     const csr = await csrFor('alice@example.com');
-    await issue({ identifier: 'csr', csr, key_type: undefined, days_valid: 1 });
+    await issue({ identifier: 'by-csr', csr, key_type: undefined, days_valid: 1 });
     for (const identifier of ['elsewhere', 'held', 'revoked', 'off', 'deleted', 'young']) {
       await issue({ identifier, days_valid: identifier === 'young' ? 9 : 1, store_key: identifier !== 'elsewhere' });
     }
@@ -160,8 +160,8 @@ describe('a sweep', () => {
     clock.advance(20 * HOUR);
     const run = await sweep(built);
     assert.deepEqual(run.renewed, []);
-    assert.deepEqual(names(run.skipped), ['csr', 'elsewhere', 'held']);
-    assert.match(run.skipped.find(({ identifier }) => identifier === 'csr')?.reason ?? '', /holder.*CSR/);
+    assert.deepEqual(names(run.skipped), ['by-csr', 'elsewhere', 'held']);
+    assert.match(run.skipped.find(({ identifier }) => identifier === 'by-csr')?.reason ?? '', /holder.*CSR/);
     await unhold('held');
     assert.deepEqual(names((await sweep(built)).renewed), ['held']);
   });
