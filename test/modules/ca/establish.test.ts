@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, copyFile, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { buildApp } from '../../../src/app.js';
@@ -13,6 +11,7 @@ import { readCertificate } from '../../../src/pki/certificate.js';
 import { Folder } from '../../../src/store/folder.js';
 import { build, MovedClock, testConfig } from '../../build.js';
 import { without } from '../../pki/programs.js';
+import { madeElsewhere } from './elsewhere.js';
 
 const caFolder = (config: { dataDir: string }) => join(config.dataDir, 'certs', 'ca');
 
@@ -151,70 +150,12 @@ describe('a later start', () => {
 });
 
 describe('importing a CA', () => {
-  /** Root and intermediate as openssl makes them. */
-  async function made(t: TestContext, algorithm: string[]) {
-    const folder = await mkdtemp(join(tmpdir(), 'certmate-import-'));
-    t.after(() => rm(folder, { recursive: true, force: true }));
-    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-    const ca = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      ...algorithm,
-      '-nodes',
-      '-keyout',
-      'root.key',
-      '-out',
-      'root.crt',
-      '-days',
-      '3650',
-      '-subj',
-      '/O=Elsewhere/CN=Root',
-      ...ca,
-    );
-    openssl(
-      'req',
-      '-newkey',
-      ...algorithm,
-      '-nodes',
-      '-keyout',
-      'sub.key',
-      '-out',
-      'sub.csr',
-      '-subj',
-      '/O=Elsewhere/CN=Sub',
-    );
-    await writeFile(
-      join(folder, 'ext'),
-      'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n',
-    );
-    openssl(
-      'x509',
-      '-req',
-      '-in',
-      'sub.csr',
-      '-CA',
-      'root.crt',
-      '-CAkey',
-      'root.key',
-      '-CAcreateserial',
-      '-days',
-      '1000',
-      '-extfile',
-      'ext',
-      '-out',
-      'sub.crt',
-    );
-    return async (name: string) => await readFile(join(folder, name), 'utf8');
-  }
-
   for (const [name, algorithm] of [
     ['RSA', ['rsa:2048']],
     ['EC', ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']],
   ] as const) {
     it(`takes an ${name} intermediate with its chain, which then issues`, { skip: without('openssl') }, async (t) => {
-      const read = await made(t, [...algorithm]);
+      const read = await madeElsewhere(t, [...algorithm]);
       const config = await testConfig(t);
       const files = { certificate: await read('sub.crt'), key: await read('sub.key'), chain: await read('root.crt') };
       await importAuthority(new Folder(caFolder(config)), files, null, null, new Date());
@@ -230,11 +171,11 @@ describe('importing a CA', () => {
   it('refuses a key that does not fit, a broken chain and an occupied folder', {
     skip: without('openssl'),
   }, async (t) => {
-    const read = await made(t, ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']);
+    const read = await madeElsewhere(t, ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']);
     const config = await testConfig(t);
     const folder = new Folder(caFolder(config));
     const [sub, subKey, root, rootKey] = await Promise.all(['sub.crt', 'sub.key', 'root.crt', 'root.key'].map(read));
-    const unrelated = await (await made(t, ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']))('root.crt');
+    const unrelated = await (await madeElsewhere(t, ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256']))('root.crt');
     const take = (certificate = '', key = '', chain = '') =>
       importAuthority(folder, { certificate, key, chain }, null, null, new Date());
     await assert.rejects(take(sub, rootKey, root), /do not belong together/);

@@ -24,7 +24,7 @@ describe('the CRL', () => {
     assert.equal(crl.number, 1n);
   });
 
-  it('holds a revocation when the revoke call answers, with its date, reason and invalidity date', async (t) => {
+  it('holds a revocation when the revoke call answers, with date, reason and invalidity date (openbao/openbao#3051)', async (t) => {
     const { issue, call } = await build(t);
     const { identifier, serial_number } = await issue();
     const answer = await call(
@@ -104,7 +104,7 @@ describe('the CRL', () => {
     assert.ok(crl.number > number);
   });
 
-  it('is refreshed at half its life without a revocation (OpenVPN/easy-rsa#1231)', async (t) => {
+  it('is refreshed at half its life without a revocation (OpenVPN/easy-rsa#1231, #1257, Nyr/openvpn-install#352)', async (t) => {
     const clock = new MovedClock();
     const { app } = await build(t, { clock, environment: { CERTMATE_CRL_HOURS: '10' } });
     const { number } = app.crl.current;
