@@ -57,7 +57,7 @@ function firstWord(child: ChildProcess, name: string): Promise<Record<string, un
 }
 
 /** In a child: one line for its parent. */
-export function say(line: object): void {
+function say(line: object): void {
   process.stdout.write(`${JSON.stringify({ bench: line })}\n`);
 }
 
