@@ -18,8 +18,11 @@ export interface Running {
   url: string;
 }
 
-/** @param user whose rights it has; those of the caller unless told */
-export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, user?: number): Loaded {
+/** Root without its power over permissions, so that a directory closed to its owner is closed to it too. */
+const CONFINED = ['--bounding-set=-dac_override,-dac_read_search', process.execPath];
+
+/** @param confined started by root, permissions hold for it as they do for everybody else; needs setpriv */
+export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, confined = false): Loaded {
   const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), {
     env: {
       ...process.env,
@@ -31,7 +34,7 @@ export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, us
       CERTMATE_RATE_LIMITS: 'off',
       CERTMATE_LOG_LEVEL: 'silent',
     },
-    ...(user === undefined ? {} : { uid: user, gid: user }),
+    ...(confined && process.getuid?.() === 0 ? { execPath: 'setpriv', execArgv: CONFINED } : {}),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const loaded = once(child, 'message');
