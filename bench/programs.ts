@@ -23,7 +23,7 @@ export interface Child {
 export async function startScript(name: string, settings: Record<string, string> = {}): Promise<Child> {
   const flags = process.env['BENCH_NODE_FLAGS']?.split(' ').filter(Boolean) ?? [];
   const script = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-  const child = spawn(process.execPath, [...flags, '--enable-source-maps', script], {
+  const child = spawn(process.execPath, [...flags, script], {
     env: { ...process.env, ...settings },
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -5,13 +5,14 @@ import { type Config, version } from './config.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { health } from './http/health.js';
+import { openLane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
 import { errorHandler, frameworkErrors } from './http/problem.js';
 import { publicScope } from './http/public.js';
 import { requestIdentity } from './http/request.js';
-import { serverOptions } from './http/server.js';
+import { PATIENCE, serverOptions } from './http/server.js';
 import { assets } from './http/static.js';
 import { createLog } from './log.js';
 import { audit } from './modules/audit/plugin.js';
@@ -53,12 +54,14 @@ export interface AppOptions {
 
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
 export async function buildApp({ config, clock = systemClock, logger }: AppOptions): Promise<FastifyInstance> {
+  const lane = openLane();
   const app: FastifyInstance = fastify({
-    ...serverOptions(config),
+    ...serverOptions(config, PATIENCE, lane),
     loggerInstance: logger ?? createLog(config),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
   });
+  app.decorate('lane', lane);
   try {
     await assemble(app, config, clock);
   } catch (error) {

@@ -13,8 +13,6 @@ const OCSP_REQUEST_LIMIT = 64 * 1024;
 export function publicScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync {
   return async (app) => {
     useZod(app);
-    // A logger for each request costs more than an OCSP answer; whatever is logged here names its request itself.
-    app.setChildLoggerFactory((logger) => logger);
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(
       'application/ocsp-request',

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { type FastifyHttpOptions, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Config } from '../config.js';
+import { openLane, serverWith } from './lane.js';
 import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
 
@@ -35,8 +36,10 @@ export const PATIENCE = {
 export function serverOptions(
   config: Pick<Config, 'trustProxy'>,
   patience: Record<keyof typeof PATIENCE, number> = PATIENCE,
+  lane = openLane(),
 ) {
   return {
+    serverFactory: serverWith(lane),
     http: { headersTimeout: patience.headers, connectionsCheckingInterval: patience.checks },
     requestTimeout: patience.request,
     connectionTimeout: patience.silence,

@@ -75,6 +75,7 @@ export class OcspResponder {
   readonly #serials = new Set<Serial>();
   readonly #malformed = this.tallies.of('malformed', 'none');
   readonly #unauthorized = this.tallies.of('unauthorized', 'none');
+  readonly #failed = this.tallies.of('failed', 'none');
   #delegate: Delegate;
   #rotation: Promise<void> | null = null;
   #period: Period | null = null;
@@ -126,11 +127,21 @@ export class OcspResponder {
   /**
    * Answers one request; at once where the answer has been signed before, as it has for most.
    * @param request the DER of an OCSPRequest
+   * @param now the present moment, from those who have asked the clock already
    * @returns always an answer; errors are the unsigned five bytes of RFC 6960 §4.2.1
    */
-  respond(request: Buffer): OcspAnswer | Promise<OcspAnswer> {
-    const kept = this.#presigned.get(request);
-    if (kept !== undefined && this.#holds(kept)) return this.#leaves(kept);
+  respond(request: Buffer, now = this.#parts.clock.now()): OcspAnswer | Promise<OcspAnswer> {
+    try {
+      const kept = this.#presigned.get(request);
+      if (kept !== undefined && this.#holds(kept, now)) return this.#leaves(kept);
+      const answer = this.#answer(request);
+      return answer instanceof Promise ? answer.catch((error: unknown) => this.#fail(error)) : answer;
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  #answer(request: Buffer): OcspAnswer | Promise<OcspAnswer> {
     let parsed: ReturnType<typeof readOcspRequest>;
     try {
       parsed = readOcspRequest(request);
@@ -147,6 +158,13 @@ export class OcspResponder {
     const [first] = certIds;
     if (first && certIds.length === 1 && nonce === null) return this.#answerFor(first, plainRequest(first.raw));
     return this.#answerOnce(certIds, nonce);
+  }
+
+  /** What an OCSP client understands where another one would get a 500. */
+  #fail(error: unknown): OcspAnswer {
+    this.#parts.log.error({ err: error }, 'an OCSP request could not be answered');
+    this.#failed.count += 1;
+    return INTERNAL_ERROR;
   }
 
   /**
@@ -170,9 +188,9 @@ export class OcspResponder {
   }
 
   /** Whether a kept answer is still true and young enough. */
-  #holds({ serial, state, cache }: Presigned): boolean {
-    const now = this.#parts.clock.now().getTime();
-    return now < cache.staleAt && now >= cache.thisUpdate.getTime() && isSame(state, this.stateOf(serial));
+  #holds({ serial, state, cache }: Presigned, now: Date): boolean {
+    const time = now.getTime();
+    return time < cache.staleAt && time >= cache.thisUpdate.getTime() && isSame(state, this.stateOf(serial));
   }
 
   #leaves(answer: Presigned): Presigned {
@@ -183,7 +201,7 @@ export class OcspResponder {
 
   async #answerFor(certId: CertId, request: Buffer): Promise<OcspAnswer> {
     const kept = this.#presigned.get(request);
-    if (kept !== undefined && this.#holds(kept)) return this.#leaves(kept);
+    if (kept !== undefined && this.#holds(kept, this.#parts.clock.now())) return this.#leaves(kept);
     for (;;) {
       const { answer, state } = await this.#presign(certId, request);
       // It was changed while the answer was being signed: this one has become a lie.
@@ -272,6 +290,7 @@ export class OcspResponder {
 
 const GOOD: SerialState = { revoked_at: null, reason_revoked: null };
 const MALFORMED: OcspAnswer = { text: OCSP_ERROR.malformedRequest.toString('latin1'), cache: null, etag: '' };
+const INTERNAL_ERROR: OcspAnswer = { text: OCSP_ERROR.internalError.toString('latin1'), cache: null, etag: '' };
 const UNAUTHORIZED: OcspAnswer = { text: OCSP_ERROR.unauthorized.toString('latin1'), cache: null, etag: '' };
 
 /** The shortest request for one CertID (RFC 6960 §4.1.1). */

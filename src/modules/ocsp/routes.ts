@@ -5,30 +5,52 @@ import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
-import { sendOctets } from '../../http/octets.js';
+import { readBody } from '../../http/lane.js';
+import { requestId } from '../../http/request.js';
 import { OCSP_ERROR } from '../../pki/ocsp.js';
 import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';
-import type { OcspAnswer } from './responder.js';
+import { headersOf, OCSP_RESPONSE } from './headers.js';
+import { ocspLane } from './lane.js';
+import { requestInPath } from './request-path.js';
 import { ocspStatus, serialParams } from './schema.js';
 
 export const isOcspPath = (url: string): boolean => url.startsWith('/api/ocsp/');
 
 /** An OCSP client understands nothing but OCSP, even where its URL is not correctly encoded (RFC 6960 §4.2.1). */
 export function answerMalformed(reply: FastifyReply): FastifyReply {
-  return reply.type(MEDIA_TYPE).send(OCSP_ERROR.malformedRequest);
+  return reply.type(OCSP_RESPONSE).send(OCSP_ERROR.malformedRequest);
 }
 
-const MEDIA_TYPE = 'application/ocsp-response';
+/** The path up to the base64; a scope at another prefix would need another one. */
+const PREFIX = '/api/ocsp';
 const tags = ['Revocation'];
 
 export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { clock, config, ocsp } = app;
+  const { admission, clock, config, lane, ocsp } = app;
+
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  lane.take = ocspLane({
+    ocsp,
+    clock,
+    admit: (address) => admission(address, 'ocsp'),
+    requestId,
+    readBody,
+    trustsProxies: config.trustProxy !== null,
+    closing: () => closing,
+  });
 
   app.post(
     '/ocsp',
-    { schema: { summary: 'Answer an OCSP request (RFC 6960) in DER', tags, response: { 200: binary(MEDIA_TYPE) } } },
-    (request, reply) => answer(request, reply, Buffer.isBuffer(request.body) ? request.body : NOTHING),
+    { schema: { summary: 'Answer an OCSP request (RFC 6960) in DER', tags, response: { 200: binary(OCSP_RESPONSE) } } },
+    async (request, reply) => {
+      const der = Buffer.isBuffer(request.body) ? request.body : NOTHING;
+      return (await answer(request, reply, der)) ?? reply;
+    },
   );
 
   for (const path of ['/ocsp', '/ocsp/*']) {
@@ -38,10 +60,13 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
         schema: {
           summary: 'Answer an OCSP request given as base64 in the path',
           tags,
-          response: { 200: binary(MEDIA_TYPE) },
+          response: { 200: binary(OCSP_RESPONSE) },
         },
       },
-      (request, reply) => answer(request, reply, requestInPath(request.raw.url ?? '')),
+      async (request, reply) => {
+        const der = requestInPath(request.raw.url?.slice(PREFIX.length) ?? '');
+        return (await answer(request, reply, der)) ?? reply;
+      },
     );
   }
 
@@ -80,49 +105,16 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
     },
   );
 
-  /** Answers at once where nothing has to be signed: a promise would cost more than the rest. */
-  function answer(request: FastifyRequest, reply: FastifyReply, der: Buffer): Promise<void> | void {
-    const response = ocsp.respond(der);
-    if (!(response instanceof Promise)) return send(request, reply, response);
-    return response.then((signed) => send(request, reply, signed));
-  }
-
-  function send(request: FastifyRequest, reply: FastifyReply, { text, cache, etag }: OcspAnswer): void {
-    // RFC 5019 §6.2: only what may be cached says so; errors and answers to a nonce say nothing of the kind.
-    if (cache === null) return sendOctets(reply, ['content-type', MEDIA_TYPE], text);
-    const left = Math.floor((cache.nextUpdate.getTime() - clock.now().getTime()) / 1000) - 1;
-    const freshness = `max-age=${Math.max(0, left)}, public, no-transform, must-revalidate`;
-    if (request.method !== 'POST' && isConditional(request)) {
-      reply.header('cache-control', freshness).header('expires', cache.expires);
-      if (conditional(request, reply, { etag, lastModified: cache.thisUpdate })) return;
-    }
-    const { expires, lastModified } = cache;
-    const headers = ['content-type', MEDIA_TYPE, 'cache-control', freshness];
-    headers.push('expires', expires, 'etag', etag, 'last-modified', lastModified);
-    sendOctets(reply, headers, text);
+  /** The answer to send, its headers set; null where 304 has been sent instead. */
+  async function answer(request: FastifyRequest, reply: FastifyReply, der: Buffer): Promise<Buffer | null> {
+    const said = await ocsp.respond(der);
+    const headers = headersOf(said, clock.now());
+    for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+    const { cache, etag, text } = said;
+    const mayHaveIt = cache !== null && request.method !== 'POST';
+    if (mayHaveIt && conditional(request, reply, { etag, lastModified: cache.thisUpdate })) return null;
+    return Buffer.from(text, 'latin1');
   }
 };
 
 const NOTHING = Buffer.alloc(0);
-
-function isConditional({ headers }: FastifyRequest): boolean {
-  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined;
-}
-
-/**
- * The request in `/api/ocsp/<base64>`, in every spelling that clients use: percent-encoded or not, with doubled slashes
- * in front (a base URL that ends in one), without padding.
- * @returns nothing, which is malformed as well, when it is no base64
- */
-function requestInPath(url: string): Buffer {
-  const path = url.split('?', 1)[0] ?? '';
-  const start = path.indexOf('/ocsp');
-  let text: string;
-  try {
-    text = decodeURIComponent(path.slice(start + '/ocsp'.length)).replace(/^\/+/, '');
-  } catch {
-    return NOTHING;
-  }
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return NOTHING;
-  return Buffer.from(text, 'base64');
-}

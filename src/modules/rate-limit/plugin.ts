@@ -29,6 +29,12 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The numbers in force. A change holds from the next request on. */
     rateLimits: RateLimits;
+    /**
+     * Counts a relying party's call that does not come through the hooks.
+     * @returns the headers that tell how the caller stands, names and values in turn; null, with nothing counted, where the
+     *   call is to be refused
+     */
+    admission: (ip: string, limitClass: 'ocsp' | 'crl') => string[] | null;
   }
 }
 
@@ -47,7 +53,10 @@ type CallersClass = Exclude<LimitClass, 'none' | 'ocsp' | 'crl'>;
 export const rateLimit = plugin(
   async (app: FastifyInstance, { enabled, limits, now = () => performance.now() }: RateLimitOptions) => {
     app.decorate('rateLimits', { ...DEFAULT_LIMITS, ...limits });
-    if (!enabled) return;
+    if (!enabled) {
+      app.decorate('admission', () => []);
+      return;
+    }
     await app.register(rateLimiter, { global: false });
     const limiter = (name: CallersClass, keyGenerator: (request: FastifyRequest) => string) =>
       app.createRateLimit({ max: () => app.rateLimits[name], timeWindow: MINUTE, keyGenerator });
@@ -64,6 +73,15 @@ export const rateLimit = plugin(
     };
     const ceiling = new CallCounter();
     const relyingParties = { ocsp: new CallCounter(), crl: new CallCounter() };
+    app.decorate('admission', (ip, limitClass) => {
+      const address = callerAddress(ip);
+      const present = now();
+      const { ceiling: most, [limitClass]: max } = app.rateLimits;
+      const counter = relyingParties[limitClass];
+      if (ceiling.isFull(address, most, present) || counter.isFull(address, max, present)) return null;
+      ceiling.count(address, most, present);
+      return headersOf(max, counter.count(address, max, present));
+    });
 
     app.addHook('onRequest', (request, reply, done) => {
       const limitClass = request.routeOptions.config.access?.limit;
@@ -89,19 +107,27 @@ export const rateLimit = plugin(
 );
 
 /** Says in the headers how the caller stands, and refuses if that is too badly. */
-function answer(
-  reply: FastifyReply,
-  max: number,
-  { remaining, reset, exceeded }: Standing,
-  done: (error?: Error) => void,
-): void {
-  reply
-    .header('ratelimit-limit', max)
-    .header('ratelimit-remaining', remaining)
-    .header('ratelimit-reset', reset)
-    .header('x-ratelimit-limit', max)
-    .header('x-ratelimit-remaining', remaining)
-    .header('x-ratelimit-reset', reset);
-  if (exceeded) done(new RateLimitError(reset));
+function answer(reply: FastifyReply, max: number, standing: Standing, done: (error?: Error) => void): void {
+  const headers = headersOf(max, standing);
+  for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+  if (standing.exceeded) done(new RateLimitError(standing.reset));
   else done();
+}
+
+function headersOf(max: number, { remaining, reset }: Standing): string[] {
+  const [limit, left, seconds] = [String(max), String(remaining), String(reset)];
+  return [
+    'ratelimit-limit',
+    limit,
+    'ratelimit-remaining',
+    left,
+    'ratelimit-reset',
+    seconds,
+    'x-ratelimit-limit',
+    limit,
+    'x-ratelimit-remaining',
+    left,
+    'x-ratelimit-reset',
+    seconds,
+  ];
 }

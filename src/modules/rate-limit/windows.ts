@@ -37,6 +37,12 @@ export class CallCounter {
     };
   }
 
+  /** Whether one more call would exceed `max`. Counts nothing. */
+  isFull(caller: string, max: number, now: number): boolean {
+    const window = this.#windows.get(caller);
+    return window !== undefined && window.endsAt > now ? window.calls >= max : max < 1;
+  }
+
   #begin(caller: string, now: number): Window {
     // Deleted first, so that the order of the Map stays the order in which windows began.
     this.#windows.delete(caller);

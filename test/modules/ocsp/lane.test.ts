@@ -1,0 +1,179 @@
+// OCSP has two ways through the server: past Fastify for usual requests, through it for all others. Nobody may notice.
+import assert from 'node:assert/strict';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, test } from 'node:test';
+import { type Built, build } from '../../build.js';
+import { certId, ocspRequest } from './request.js';
+
+interface Said {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+const TYPE = { 'content-type': 'application/ocsp-request' };
+
+/** Over a real socket, where the lane is. */
+function overSocket(
+  { app }: Built,
+  method: string,
+  path: string,
+  { body, headers = {} }: { body?: Buffer; headers?: Record<string, string> } = {},
+): Promise<Said> {
+  const { port } = app.server.address() as AddressInfo;
+  return new Promise((resolve, reject) => {
+    const call = httpRequest({ port, host: '127.0.0.1', method, path, headers }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () =>
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: Buffer.concat(chunks) }),
+      );
+    });
+    call.on('error', reject);
+    call.end(body);
+  });
+}
+
+/** What may differ: when it was, which call it was, the connection. */
+const stable = (headers: IncomingHttpHeaders | Record<string, unknown>) => {
+  const moving = /^(date|x-request-id|connection|keep-alive|(x-)?ratelimit-.*)$/;
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !moving.test(name))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => [name, String(value)]),
+  );
+};
+
+async function listening(t: Parameters<typeof build>[0], environment: Record<string, string> = {}) {
+  const built = await build(t, { environment: { CERTMATE_RATE_LIMITS: 'on', ...environment } });
+  await built.app.listen({ host: '127.0.0.1', port: 0 });
+  return built;
+}
+
+describe('an OCSP request gets the same answer on both ways:', () => {
+  test('by POST and GET, whatever it asks and however it is spelled', async (t) => {
+    const built = await listening(t);
+    const { app, call, issue } = built;
+    const { certificate } = app.authority;
+    const other = (await build(t)).app.authority.certificate;
+    const good = await issue();
+    const revoked = await issue();
+    await call('admin', { method: 'POST', url: `/api/client-certs/${revoked.identifier}/revoke` });
+    const id = (from: Record<string, string>) => certId(certificate, from['serial_number'] ?? '');
+    const requests: [string, Buffer, signedOnce: boolean][] = [
+      ['good', ocspRequest([id(good)]), true],
+      ['revoked', ocspRequest([id(revoked)]), true],
+      ['unknown', ocspRequest([certId(certificate, '42')]), false],
+      ['several', ocspRequest([id(good), id(revoked)]), false],
+      ['nonce', ocspRequest([id(good)], Buffer.alloc(16, 1)), false],
+      ['malformed', Buffer.from('30', 'hex'), true],
+      ['empty', Buffer.alloc(0), true],
+      ['another CA’s', ocspRequest([certId(other, '1')]), true],
+    ];
+    for (const [name, der, signedOnce] of requests) {
+      const base64 = der.toString('base64');
+      const paths = ['', base64, encodeURIComponent(base64), `/${base64}`, `${base64}?x=1`, `${base64}%zz`];
+      for (const [method, path, extra] of [
+        ['POST', '/api/ocsp', { payload: der, headers: TYPE }],
+        ...paths.map((path) => ['GET', `/api/ocsp/${path}`, {}] as const),
+      ] as const) {
+        const through = await app.inject({ method: method as 'GET', url: path, ...extra });
+        const past = await overSocket(
+          built,
+          method,
+          path,
+          method === 'POST' ? { body: der, headers: { ...TYPE, 'content-length': String(der.length) } } : {},
+        );
+        const label = `${name} ${method} ${path}`;
+        assert.equal(past.status, through.statusCode, label);
+        const both = [stable(past.headers), stable(through.headers)] as const;
+        if (!signedOnce) for (const headers of both) for (const key of ['etag', 'content-length']) delete headers[key];
+        assert.deepEqual(...both, label);
+        if (signedOnce) assert.ok(past.body.equals(through.rawPayload), label);
+        else assert.ok(Math.abs(past.body.length - through.rawPayload.length) <= 6, label);
+      }
+    }
+  });
+
+  test('whoever has it already gets 304, whoever asks with HEAD no body', async (t) => {
+    const built = await listening(t);
+    const serial = (await built.issue())['serial_number'] ?? '';
+    const base64 = ocspRequest([certId(built.app.authority.certificate, serial)]).toString('base64');
+    const path = `/api/ocsp/${encodeURIComponent(base64)}`;
+    const first = await overSocket(built, 'GET', path);
+    const again = await overSocket(built, 'GET', path, { headers: { 'if-none-match': String(first.headers.etag) } });
+    assert.deepEqual([again.status, again.body.length], [304, 0]);
+    const head = await overSocket(built, 'HEAD', path);
+    assert.deepEqual(stable(head.headers), stable(first.headers));
+    assert.equal(head.body.length, 0);
+  });
+
+  test('the id of a request is echoed, or made', async (t) => {
+    const built = await listening(t);
+    const given = await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-request-id': 'mine-1' } });
+    assert.equal(given.headers['x-request-id'], 'mine-1');
+    const made = [await overSocket(built, 'GET', '/api/ocsp/MA'), await overSocket(built, 'GET', '/api/ocsp/MA')];
+    assert.notEqual(made[0]?.headers['x-request-id'], made[1]?.headers['x-request-id']);
+    assert.ok(made[0]?.headers['x-request-id']);
+  });
+});
+
+describe('past Fastify the same rules hold:', () => {
+  test('both ways count into one allowance, and the refusal is the one of every route', async (t) => {
+    const built = await listening(t);
+    built.app.rateLimits.ocsp = 4;
+    const remaining = [];
+    for (const injected of [false, true, false, true]) {
+      const { headers } = injected
+        ? await built.app.inject({ method: 'GET', url: '/api/ocsp/MA' })
+        : await overSocket(built, 'GET', '/api/ocsp/MA');
+      remaining.push(headers['ratelimit-remaining']);
+    }
+    assert.deepEqual(remaining, ['3', '2', '1', '0']);
+    const refused = await overSocket(built, 'GET', '/api/ocsp/MA');
+    assert.equal(refused.status, 429);
+    assert.equal(JSON.parse(String(refused.body)).code, 'RATE_LIMITED');
+    assert.ok(Number(refused.headers['retry-after']) > 0);
+  });
+
+  test('the ceiling of an address stands above', async (t) => {
+    const built = await listening(t);
+    built.app.rateLimits.ceiling = 2;
+    const statuses = [];
+    for (let n = 0; n < 3; n += 1) statuses.push((await overSocket(built, 'GET', '/api/ocsp/MA')).status);
+    assert.deepEqual(statuses, [200, 200, 429]);
+  });
+
+  test('behind a trusted proxy the address in the header counts, otherwise it does not', async (t) => {
+    const ask = async (built: Built, address: string) =>
+      (await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-forwarded-for': address } })).status;
+    const behind = await listening(t, { CERTMATE_TRUST_PROXY: '127.0.0.1' });
+    behind.app.rateLimits.ocsp = 1;
+    assert.deepEqual([await ask(behind, '192.0.2.1'), await ask(behind, '192.0.2.2')], [200, 200]);
+    assert.equal(await ask(behind, '192.0.2.1'), 429);
+    const direct = await listening(t);
+    direct.app.rateLimits.ocsp = 1;
+    assert.deepEqual([await ask(direct, '192.0.2.1'), await ask(direct, '192.0.2.2')], [200, 429]);
+  });
+
+  test('a body of more than 64 KiB, or of another type, is refused', async (t) => {
+    const built = await listening(t);
+    const large = await overSocket(built, 'POST', '/api/ocsp', { body: Buffer.alloc(65_537), headers: TYPE });
+    assert.equal(large.status, 413);
+    const other = { body: Buffer.from('x'), headers: { 'content-type': 'text/plain' } };
+    assert.equal((await overSocket(built, 'POST', '/api/ocsp', other)).status, 415);
+  });
+
+  test('where a signature fails, the answer is internalError, and the log says why', async (t) => {
+    const built = await listening(t);
+    const serial = (await built.issue())['serial_number'] ?? '';
+    const { signer } = built.app.ocsp.delegate;
+    signer.sign = () => Promise.reject(new Error('out of order'));
+    const body = ocspRequest([certId(built.app.authority.certificate, serial)]);
+    const { status, body: answer } = await overSocket(built, 'POST', '/api/ocsp', { body, headers: TYPE });
+    assert.equal(status, 200);
+    assert.equal(answer.toString('hex'), '30030a0102');
+  });
+});
