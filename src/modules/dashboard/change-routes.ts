@@ -3,9 +3,11 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
 import { certificatePage } from './certificate-page.js';
+import { showIssued } from './issue-routes.js';
 import { LIST_PATH } from './list-state.js';
 import { keyChoices, problemsOfRenewal, readRenewForm, type TypedRenewal, untouchedRenewal } from './renew-form.js';
-import { type DashboardParts, rightsOf, showIssued } from './routes.js';
+import { rightsOf } from './rights.js';
+import type { DashboardParts } from './services.js';
 
 type WithId = { Params: { id: string } };
 

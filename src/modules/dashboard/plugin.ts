@@ -1,8 +1,13 @@
 /** Brings the dashboard's pages; registered inside the scope of http/pages.ts. */
 import type { FastifyPluginAsync } from 'fastify';
+import { authorityRoutes } from './authority-routes.js';
 import { batchPages } from './batch-routes.js';
+import { certificateRoutes } from './certificate-routes.js';
 import { changeRoutes } from './change-routes.js';
-import { type DashboardParts, dashboardRoutes } from './routes.js';
+import { issueRoutes } from './issue-routes.js';
+import { revokeRoutes } from './revoke-routes.js';
+import { dashboardRoutes } from './routes.js';
+import type { DashboardParts } from './services.js';
 
 export const dashboardPlugin: FastifyPluginAsync = async (app) => {
   const { certificates, batches, authority, crl, auth, audit, clock, config } = app;
@@ -16,7 +21,8 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     publicUrl: config.publicUrl,
     defaultKeyType: config.defaultKeyType,
   };
-  await app.register(dashboardRoutes, parts);
-  await app.register(changeRoutes, parts);
+  for (const routes of [dashboardRoutes, issueRoutes, certificateRoutes, changeRoutes, revokeRoutes, authorityRoutes]) {
+    await app.register(routes, parts);
+  }
   await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });
 };

@@ -11,3 +11,8 @@ export interface Rights {
 export function rightsOfRole(role: Role): Rights {
   return { issue: role !== 'viewer', revoke: role === 'admin' };
 }
+
+/** What the visitor may do. */
+export function rightsOf({ principal }: { principal: { role: Role } | null }): Rights {
+  return rightsOfRole(principal?.role ?? 'viewer');
+}

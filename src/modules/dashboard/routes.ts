@@ -1,33 +1,13 @@
 /** The pages: parse, ask the services, show. Who may see what is decided by the access table. */
-import { randomUUID } from 'node:crypto';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify';
 import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
-import type { AuditSink, Clock, KeyType } from '../../types.js';
-import { authorityPage } from './authority-page.js';
-import { certificatePage } from './certificate-page.js';
-import { blankForm, type Problems, problemsOf, readIssueForm, type Typed } from './issue-form.js';
 import { listPage } from './list-page.js';
 import { changed, LIST_PATH, listHref, parseListState, selection } from './list-state.js';
 import { localPath } from './local-path.js';
-import { Once } from './once.js';
-import { type Rights, rightsOfRole } from './rights.js';
-import { downloadParams, loginFields, revokeFields, themeFields } from './schema.js';
-import type { Accounts, Authority, Certificates, RevocationList } from './services.js';
-import { CERTIFICATE_TYPES, COMMON_USAGES, KEY_TYPES, REASONS } from './wording.js';
-
-export interface DashboardParts {
-  certificates: Certificates;
-  authority: Authority;
-  crl: { readonly current: RevocationList };
-  accounts: Accounts;
-  audit: AuditSink;
-  clock: Clock;
-  publicUrl: string;
-  defaultKeyType: KeyType;
-}
-
-type WithId = { Params: { id: string } };
+import { rightsOf } from './rights.js';
+import { loginFields, themeFields } from './schema.js';
+import type { DashboardParts } from './services.js';
 
 const YEAR_S = 365 * 24 * 3600;
 
@@ -36,8 +16,6 @@ export const dashboardRoutes: FastifyPluginAsync<DashboardParts> = async (app, p
 
   app.get('/', (_request, reply) => reply.redirect(LIST_PATH, 302));
   addSignIn(app, parts);
-  addIssuing(app, parts);
-  addRevoking(app, parts);
 
   app.get(LIST_PATH, (request, reply) => {
     const state = parseListState(request.query as Record<string, unknown>);
@@ -50,27 +28,6 @@ export const dashboardRoutes: FastifyPluginAsync<DashboardParts> = async (app, p
       if (!(error instanceof CertMateError) || error.code !== 'INVALID_CURSOR') throw error;
       return reply.redirect(listHref(changed(state, {})), 302);
     }
-  });
-
-  app.get<WithId>(`${LIST_PATH}/:id`, (request, reply) => {
-    const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
-    return reply.page('certificate', { title: model.name, section: 'certificates' }, model);
-  });
-
-  app.get(`${LIST_PATH}/:id/download/:type`, async (request, reply) => {
-    const params = downloadParams.safeParse(request.params);
-    if (!params.success) throw new CertMateError('NOT_FOUND', 'There is no such file. Choose one on the page before.');
-    const { id, type } = params.data;
-    const file = await certificates.download(id, type, actorOf(request));
-    return reply
-      .type(file.media_type)
-      .header('content-disposition', `attachment; filename="${file.filename}"`)
-      .send(file.body);
-  });
-
-  app.get('/ca', (_request, reply) => {
-    const model = authorityPage(parts.authority, parts.crl.current, publicUrl, clock.now());
-    return reply.page('authority', { title: 'Certificate authority', section: 'authority' }, model);
   });
 
   app.get('/help', (request, reply) => {
@@ -130,98 +87,6 @@ function addSignIn(app: FastifyInstance, { accounts, audit }: DashboardParts): v
   });
 }
 
-function addIssuing(app: FastifyInstance, { certificates, clock, defaultKeyType }: DashboardParts): void {
-  const once = new Once<Awaited<ReturnType<Certificates['issue']>>>();
-  const showForm = (reply: FastifyReply, formId: string, typed: Typed, problems: Problems) =>
-    reply.page(
-      'issue',
-      { title: 'Issue a certificate', section: 'certificates' },
-      {
-        formId,
-        typed,
-        problems,
-        blank: blankForm(),
-        keyTypes: Object.entries(KEY_TYPES),
-        certificateTypes: Object.entries(CERTIFICATE_TYPES),
-        usages: [...new Set([...COMMON_USAGES, ...Object.keys(certificates.counts().by_usage)])],
-      },
-    );
-
-  app.get(`${LIST_PATH}/new`, (_request, reply) => {
-    // The usual key is chosen already, so that everybody sees which one it is.
-    return showForm(reply, randomUUID(), { ...blankForm(), key_type: defaultKeyType }, {});
-  });
-
-  app.post(LIST_PATH, async (request, reply) => {
-    const { form_id } = request.body as { form_id?: unknown };
-    const formId = typeof form_id === 'string' && form_id !== '' ? form_id : randomUUID();
-    const form = readIssueForm(request.body);
-    if ('problems' in form) return showForm(reply.code(400), formId, form.typed, form.problems);
-    try {
-      const issued = await once.run(`${request.session.sessionId} ${formId}`, () =>
-        certificates.issue(form.request, actorOf(request)),
-      );
-      if (issued.private_key_pem === undefined) {
-        return reply.redirect(`${LIST_PATH}/${encodeURIComponent(issued.identifier)}/issued`, 303);
-      }
-      const model = certificatePage(issued, rightsOf(request), clock.now());
-      return showIssued(reply.code(201), { ...model, privateKey: issued.private_key_pem });
-    } catch (error) {
-      if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
-      return showForm(reply.code(error.status), formId, form.typed, problemsOf(error));
-    }
-  });
-
-  app.get<WithId>(`${LIST_PATH}/:id/issued`, (request, reply) => {
-    const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
-    return showIssued(reply, { ...model, privateKey: '' });
-  });
-}
-
-function addRevoking(app: FastifyInstance, { certificates, clock }: DashboardParts): void {
-  const showForm = (request: FastifyRequest<WithId>, reply: FastifyReply, problems: Record<string, string>) => {
-    const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
-    // Nothing to revoke any more: the certificate's own page says since when and why.
-    if (model.revokeHref === '') return reply.redirect(model.href, 303);
-    const sent = (request.body ?? {}) as Record<string, unknown>;
-    const typed = { reason: String(sent['reason'] ?? ''), invalidity_date: String(sent['invalidity_date'] ?? '') };
-    const page = { title: `Revoke ${model.name}`, section: 'certificates' };
-    return reply.page('revoke', page, { ...model, reasons: REASONS, typed, problems });
-  };
-
-  app.get<WithId>(`${LIST_PATH}/:id/revoke`, (request, reply) => showForm(request, reply, {}));
-
-  app.post<WithId>(`${LIST_PATH}/:id/revoke`, async (request, reply) => {
-    const fields = revokeFields.safeParse(request.body);
-    if (!fields.success) {
-      const problems = Object.fromEntries(fields.error.issues.map(({ path, message }) => [String(path[0]), message]));
-      return showForm(request, reply.code(400), problems);
-    }
-    const { reason, invalidity_date: since } = fields.data;
-    const invalidity = since === '' ? {} : { invalidity_date: `${since.length === 16 ? `${since}:00` : since}Z` };
-    const { identifier } = await certificates.revoke(request.params.id, { reason, ...invalidity }, actorOf(request));
-    return reply.redirect(`${LIST_PATH}/${encodeURIComponent(identifier)}`, 303);
-  });
-}
-
 function showLogin(reply: FastifyReply, model: { next: string; problem: string }): FastifyReply {
   return reply.page('login', { title: 'Sign in', section: 'login' }, model);
-}
-
-/** The page after issuing, or renewing: the only time a key that is not kept is shown. */
-export function showIssued(
-  reply: FastifyReply,
-  model: ReturnType<typeof certificatePage> & { privateKey: string },
-): FastifyReply {
-  const privateKeyBase64 = Buffer.from(model.privateKey).toString('base64');
-  return reply.page(
-    'issued',
-    { title: `Issued: ${model.name}`, section: 'certificates' },
-    { ...model, privateKeyBase64 },
-  );
-}
-
-/** What the visitor may do. */
-export function rightsOf(request: FastifyRequest): Rights {
-  return rightsOfRole(request.principal?.role ?? 'viewer');
 }

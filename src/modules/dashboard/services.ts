@@ -2,9 +2,11 @@
 import type { KeyObject } from 'node:crypto';
 import type {
   Actor,
+  AuditSink,
   CertificateRecord,
   CertificateStatus,
   CertificateType,
+  Clock,
   KeyType,
   RevocationReason,
   Role,
@@ -124,4 +126,16 @@ export interface Account {
 export interface Accounts {
   /** Whose token this is; null for a wrong, removed or expired one. */
   authenticate(token: string): Account | null | Promise<Account | null>;
+}
+
+/** All that the pages work with. */
+export interface DashboardParts {
+  certificates: Certificates;
+  authority: Authority;
+  crl: { readonly current: RevocationList };
+  accounts: Accounts;
+  audit: AuditSink;
+  clock: Clock;
+  publicUrl: string;
+  defaultKeyType: KeyType;
 }

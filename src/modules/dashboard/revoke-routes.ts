@@ -1,0 +1,37 @@
+/** The page that revokes a certificate. */
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { actorOf } from '../../http/request.js';
+import { certificatePage } from './certificate-page.js';
+import { LIST_PATH } from './list-state.js';
+import { rightsOf } from './rights.js';
+import { revokeFields } from './schema.js';
+import type { DashboardParts } from './services.js';
+import { REASONS } from './wording.js';
+
+type WithId = { Params: { id: string } };
+
+export const revokeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { certificates, clock }) => {
+  const showForm = (request: FastifyRequest<WithId>, reply: FastifyReply, problems: Record<string, string>) => {
+    const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
+    // Nothing to revoke any more: the certificate's own page says since when and why.
+    if (model.revokeHref === '') return reply.redirect(model.href, 303);
+    const sent = (request.body ?? {}) as Record<string, unknown>;
+    const typed = { reason: String(sent['reason'] ?? ''), invalidity_date: String(sent['invalidity_date'] ?? '') };
+    const page = { title: `Revoke ${model.name}`, section: 'certificates' };
+    return reply.page('revoke', page, { ...model, reasons: REASONS, typed, problems });
+  };
+
+  app.get<WithId>(`${LIST_PATH}/:id/revoke`, (request, reply) => showForm(request, reply, {}));
+
+  app.post<WithId>(`${LIST_PATH}/:id/revoke`, async (request, reply) => {
+    const fields = revokeFields.safeParse(request.body);
+    if (!fields.success) {
+      const problems = Object.fromEntries(fields.error.issues.map(({ path, message }) => [String(path[0]), message]));
+      return showForm(request, reply.code(400), problems);
+    }
+    const { reason, invalidity_date: since } = fields.data;
+    const invalidity = since === '' ? {} : { invalidity_date: `${since.length === 16 ? `${since}:00` : since}Z` };
+    const { identifier } = await certificates.revoke(request.params.id, { reason, ...invalidity }, actorOf(request));
+    return reply.redirect(`${LIST_PATH}/${encodeURIComponent(identifier)}`, 303);
+  });
+};
