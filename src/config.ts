@@ -18,8 +18,17 @@ export const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.js
 export interface Config {
   host: string;
   port: number;
-  /** Base of the URLs in certificates and pages; no trailing slash. */
+  /** Where people and programs reach this instance; no trailing slash. */
   publicUrl: string;
+  /** Whether the port speaks TLS: with a certificate of our own CA, or with one from files. */
+  tls: 'off' | 'self' | 'files';
+  /** Paths of the certificate with its chain and of its key, in PEM; null unless `tls` is `files`. */
+  tlsCert: string | null;
+  tlsKey: string | null;
+  /** A second port, which speaks plain HTTP and serves relying parties only; null: there is none. */
+  httpPort: number | null;
+  /** Base of the URLs of CRL, OCSP responder and CA certificate, as certificates have them; no trailing slash. */
+  relyingPartyUrl: string;
   dataDir: string;
   logDir: string;
   /** An admin token given by the operator, else null. */
@@ -74,6 +83,11 @@ const settings = z.object({
   CERTMATE_HOST: z.string().default('127.0.0.1'),
   CERTMATE_PORT: wholeNumber(0, 65535).default(8000),
   CERTMATE_PUBLIC_URL: publicUrl.optional(),
+  CERTMATE_TLS: oneOf(['off', 'self', 'files']).default('off'),
+  CERTMATE_TLS_CERT: z.string().optional(),
+  CERTMATE_TLS_KEY: z.string().optional(),
+  CERTMATE_HTTP_PORT: wholeNumber(0, 65535).optional(),
+  CERTMATE_RELYING_PARTY_URL: publicUrl.optional(),
   CERTMATE_DATA_DIR: z.string().default('data'),
   CERTMATE_LOG_DIR: z.string().default('logs'),
   CERTMATE_API_TOKEN: z
@@ -129,7 +143,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   return {
     host: s.CERTMATE_HOST,
     port: s.CERTMATE_PORT,
-    publicUrl: s.CERTMATE_PUBLIC_URL ?? `http://localhost:${s.CERTMATE_PORT}`,
+    ...readAddresses(s),
     dataDir: resolve(s.CERTMATE_DATA_DIR),
     logDir: resolve(s.CERTMATE_LOG_DIR),
     apiToken: s.CERTMATE_API_TOKEN ?? null,
@@ -144,6 +158,34 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     rateLimits: s.CERTMATE_RATE_LIMITS,
     trustProxy: s.CERTMATE_TRUST_PROXY ?? null,
     logLevel: s.CERTMATE_LOG_LEVEL,
+  };
+}
+
+type Addresses = Pick<Config, 'publicUrl' | 'tls' | 'tlsCert' | 'tlsKey' | 'httpPort' | 'relyingPartyUrl'>;
+
+/** The settings that say where this instance is and what is spoken there, which must agree with one another. */
+function readAddresses(s: z.output<typeof settings>): Addresses {
+  const tls = s.CERTMATE_TLS;
+  for (const name of ['CERTMATE_TLS_CERT', 'CERTMATE_TLS_KEY'] as const) {
+    if (tls === 'files' && s[name] === undefined) throw new StartupError(`${name} must be set for CERTMATE_TLS=files`);
+    if (tls !== 'files' && s[name] !== undefined) throw new StartupError(`${name} counts with CERTMATE_TLS=files only`);
+  }
+  const url = s.CERTMATE_PUBLIC_URL ?? `${tls === 'off' ? 'http' : 'https'}://localhost:${s.CERTMATE_PORT}`;
+  if (tls !== 'off' && !url.startsWith('https:')) {
+    throw new StartupError(`CERTMATE_PUBLIC_URL must begin with https: for CERTMATE_TLS=${tls}`);
+  }
+  const httpPort = s.CERTMATE_HTTP_PORT ?? null;
+  if (httpPort !== null && httpPort !== 0 && httpPort === s.CERTMATE_PORT) {
+    throw new StartupError('CERTMATE_HTTP_PORT must be another one than CERTMATE_PORT');
+  }
+  const plain = httpPort === null ? null : new URL(`http://${new URL(url).hostname}:${httpPort}`).origin;
+  return {
+    publicUrl: url,
+    tls,
+    tlsCert: s.CERTMATE_TLS_CERT === undefined ? null : resolve(s.CERTMATE_TLS_CERT),
+    tlsKey: s.CERTMATE_TLS_KEY === undefined ? null : resolve(s.CERTMATE_TLS_KEY),
+    httpPort,
+    relyingPartyUrl: s.CERTMATE_RELYING_PARTY_URL ?? plain ?? url,
   };
 }
 

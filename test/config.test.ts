@@ -21,6 +21,11 @@ describe('settings', () => {
       host: '127.0.0.1',
       port: 8000,
       publicUrl: 'http://localhost:8000',
+      tls: 'off',
+      tlsCert: null,
+      tlsKey: null,
+      httpPort: null,
+      relyingPartyUrl: 'http://localhost:8000',
       dataDir: resolve('data'),
       logDir: resolve('logs'),
       apiToken: null,
@@ -55,6 +60,38 @@ describe('settings', () => {
     assert.equal(readConfig({ CERTMATE_PORT: '9443' }).publicUrl, 'http://localhost:9443');
   });
 
+  it('give https addresses to a server that speaks TLS, and plain ones to relying parties where a port is for them', () => {
+    const self = readConfig({ CERTMATE_TLS: 'self' });
+    assert.equal(self.publicUrl, 'https://localhost:8000');
+    assert.equal(self.relyingPartyUrl, 'https://localhost:8000');
+    const both = {
+      CERTMATE_TLS: 'self',
+      CERTMATE_PUBLIC_URL: 'https://ca.example.com/certmate',
+      CERTMATE_HTTP_PORT: '8080',
+    };
+    assert.equal(readConfig(both).relyingPartyUrl, 'http://ca.example.com:8080');
+    assert.equal(readConfig({ ...both, CERTMATE_HTTP_PORT: '80' }).relyingPartyUrl, 'http://ca.example.com');
+    const v6 = { CERTMATE_PUBLIC_URL: 'https://[2001:db8::1]:8443', CERTMATE_HTTP_PORT: '8080' };
+    assert.equal(readConfig(v6).relyingPartyUrl, 'http://[2001:db8::1]:8080');
+    const named = { ...both, CERTMATE_RELYING_PARTY_URL: 'http://pki.example.com/' };
+    assert.equal(readConfig(named).relyingPartyUrl, 'http://pki.example.com');
+  });
+
+  for (const [environment, message] of [
+    [{ CERTMATE_TLS: 'files' }, 'CERTMATE_TLS_CERT must be set for CERTMATE_TLS=files'],
+    [{ CERTMATE_TLS: 'files', CERTMATE_TLS_CERT: 'a' }, 'CERTMATE_TLS_KEY must be set for CERTMATE_TLS=files'],
+    [{ CERTMATE_TLS_CERT: 'a', CERTMATE_TLS_KEY: 'b' }, 'CERTMATE_TLS_CERT counts with CERTMATE_TLS=files only'],
+    [
+      { CERTMATE_TLS: 'self', CERTMATE_PUBLIC_URL: 'http://ca.example.com' },
+      'CERTMATE_PUBLIC_URL must begin with https: for CERTMATE_TLS=self',
+    ],
+    [{ CERTMATE_HTTP_PORT: '8000' }, 'CERTMATE_HTTP_PORT must be another one than CERTMATE_PORT'],
+  ] as const) {
+    it(`stop the start where they contradict one another: ${message}`, () => {
+      assert.throws(() => readConfig(environment), { name: 'StartupError', message });
+    });
+  }
+
   it('may be secrets in files, whose last line end does not count', () => {
     const token = 'x'.repeat(32);
     assert.equal(readConfig({ CERTMATE_API_TOKEN_FILE: file('token', `${token}\n`) }).apiToken, token);
@@ -68,6 +105,9 @@ describe('settings', () => {
     ['CERTMATE_PUBLIC_URL', 'ca.example.com'],
     ['CERTMATE_PUBLIC_URL', 'ftp://ca.example.com'],
     ['CERTMATE_PUBLIC_URL', 'http://ca.example.com/?a=b'],
+    ['CERTMATE_TLS', 'on'],
+    ['CERTMATE_HTTP_PORT', 'http'],
+    ['CERTMATE_RELYING_PARTY_URL', 'pki.example.com'],
     ['CERTMATE_API_TOKEN', 'short'],
     ['CERTMATE_API_TOKEN', 'with a space in it, but long enough'],
     ['CERTMATE_API_TOKEN_FILE', '/nonexistent/token'],

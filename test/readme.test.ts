@@ -29,6 +29,7 @@ for (const [name, value] of variables) {
     if (typeof value === 'boolean') printed = value ? '`on`' : '`off`';
     if (name.endsWith('_DIR')) printed = `\`${basename(String(value))}\``;
     if (name === 'CERTMATE_PUBLIC_URL') printed = `\`${String(value).replace(String(config.port), '<port>')}\``;
+    if (name === 'CERTMATE_RELYING_PARTY_URL') printed = 'the public URL';
     const row = rows.find(({ names }) => names.includes(name));
     assert.ok(row?.defaults.includes(printed), `${printed} is not in "${row?.defaults}"`);
   });
