@@ -12,6 +12,7 @@ export const ERRORS = {
   UNAUTHENTICATED: [401, 'Authentication required'],
   FORBIDDEN: [403, 'Not allowed'],
   CSRF: [403, 'Form expired'],
+  PASSWORD_CHANGE_REQUIRED: [403, 'Password change required'],
   NOT_FOUND: [404, 'Not found'],
   ROUTE_NOT_FOUND: [404, 'No such route'],
   METHOD_NOT_ALLOWED: [405, 'Method not allowed'],

@@ -109,12 +109,22 @@ export interface CertificateRecord {
   history: ReplacedCertificate[];
 }
 
+/** Which certificates a caller may touch, whatever the role; null does not limit. */
+export interface Reach {
+  /** Values of `cert_usage`. */
+  usages: readonly string[] | null;
+  /** Patterns of identifiers: `*` stands for any run of characters. */
+  identifiers: readonly string[] | null;
+}
+
 /** Who asked for something, as the audit trail names them. */
 export interface Actor {
   /** A token's or user's name, or `scheduler`, `system`, `anonymous`. */
   user: string;
   ip_address: string | null;
   request_id: string | null;
+  /** Absent or null: every certificate. */
+  reach?: Reach | null | undefined;
 }
 
 export type AuditOperation =
@@ -128,8 +138,14 @@ export type AuditOperation =
   | 'batch_import'
   | 'login'
   | 'logout'
+  | 'lockout'
   | 'key_create'
   | 'key_delete'
+  | 'user_create'
+  | 'user_update'
+  | 'user_delete'
+  | 'password_change'
+  | 'session_end'
   | 'settings_update'
   | 'backup'
   | 'restore'
@@ -140,7 +156,7 @@ export type AuditOperation =
 /** What happened, before the trail adds time, sequence number and hashes. Never holds anything secret. */
 export interface AuditEvent {
   operation: AuditOperation;
-  resource_type: 'certificate' | 'batch' | 'ca' | 'crl' | 'api_key' | 'session' | 'settings' | 'endpoint';
+  resource_type: 'certificate' | 'batch' | 'ca' | 'crl' | 'api_key' | 'user' | 'session' | 'settings' | 'endpoint';
   resource_id: string | null;
   status: 'success' | 'failure' | 'denied';
   actor: Actor;

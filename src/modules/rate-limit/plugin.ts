@@ -6,15 +6,15 @@
 import rateLimiter from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
+import { callerAddress } from '../../address.js';
 import type { LimitClass } from '../../http/access.js';
 import { RateLimitError } from '../../http/problem.js';
-import { callerAddress } from './address.js';
 import { CallCounter, type Standing } from './windows.js';
 
 /** Requests a minute; `ceiling` is for each address over all classes. */
 export type RateLimits = Record<Exclude<LimitClass, 'none'> | 'ceiling', number>;
 
-const DEFAULT_LIMITS: Readonly<RateLimits> = {
+export const DEFAULT_LIMITS: Readonly<RateLimits> = {
   default: 100,
   create: 30,
   renew: 30,

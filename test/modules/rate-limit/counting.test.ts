@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { callerAddress } from '../../../src/modules/rate-limit/address.js';
+import { callerAddress } from '../../../src/address.js';
 import { CallCounter } from '../../../src/modules/rate-limit/windows.js';
 
 describe('what counts as one address', () => {
