@@ -43,6 +43,7 @@ import { profileRoutes } from './modules/profiles/routes.js';
 import { rateLimit } from './modules/rate-limit/plugin.js';
 import { renewalPlugin } from './modules/renewal/plugin.js';
 import { renewalRoutes } from './modules/renewal/routes.js';
+import { selfCheckPlugin } from './modules/self-check/plugin.js';
 import type { Clock } from './types.js';
 
 export interface AppOptions {
@@ -90,6 +91,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(idempotencyPlugin);
   await app.register(clientCertsPlugin);
   await app.register(backupPlugin);
+  await app.register(selfCheckPlugin);
   await app.register(renewalPlugin);
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
   await app.register(auth, { dataDir, clock, apiToken });

@@ -31,5 +31,13 @@ export function isIssuedBy({ der, issuer: named }: Certificate, issuer: Issuer):
 /** Whether a CRL names this CA as its issuer and carries its signature, in an algorithm that we sign with. */
 export function isCrlOf({ tbs, scheme, signature, issuer: named }: CertificateList, issuer: Issuer): boolean {
   if (scheme === null || !named.equals(issuer.subject)) return false;
-  return verify(DIGEST[scheme], tbs, issuer.publicKey, signature);
+  return carriesSignature({ tbs, scheme, signature }, issuer.publicKey);
+}
+
+/** Whether bytes carry the signature of this key. */
+export function carriesSignature(
+  { tbs, scheme, signature }: { tbs: Buffer; scheme: SignatureScheme; signature: Buffer },
+  publicKey: KeyObject,
+): boolean {
+  return verify(DIGEST[scheme], tbs, publicKey, signature);
 }
