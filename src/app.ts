@@ -40,9 +40,11 @@ import { ocspPlugin } from './modules/ocsp/plugin.js';
 import { answerMalformed, isOcspPath, ocspRoutes } from './modules/ocsp/routes.js';
 import { profilesPlugin } from './modules/profiles/plugin.js';
 import { profileRoutes } from './modules/profiles/routes.js';
-import { rateLimit } from './modules/rate-limit/plugin.js';
+import { DEFAULT_LIMITS, rateLimit } from './modules/rate-limit/plugin.js';
 import { renewalPlugin } from './modules/renewal/plugin.js';
 import { renewalRoutes } from './modules/renewal/routes.js';
+import { settingsPlugin } from './modules/settings/plugin.js';
+import { settingsRoutes } from './modules/settings/routes.js';
 import { selfCheckPlugin } from './modules/self-check/plugin.js';
 import type { Clock } from './types.js';
 
@@ -83,6 +85,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(metrics);
   await app.register(foundation, { config, clock });
   await app.register(audit, { dataDir, logDir, clock, generateKey: () => app.keys.generate('ed25519') });
+  await app.register(settingsPlugin, { rateLimits: DEFAULT_LIMITS });
 
   await app.register(caPlugin);
   await app.register(crlPlugin);
@@ -95,7 +98,8 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(renewalPlugin);
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
   await app.register(auth, { dataDir, clock, apiToken });
-  await app.register(rateLimit, { enabled: config.rateLimits });
+  await app.register(rateLimit, { enabled: config.rateLimits, limits: app.settings.current.rate_limits });
+  app.settings.subscribe(({ rate_limits }) => Object.assign(app.rateLimits, rate_limits));
   await app.register(batch);
 
   await app.register(publicScope(caRoutes, crlRoutes, ocspRoutes), { prefix: '/api' });
@@ -112,6 +116,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
       keyRoutes,
       auditRoutes,
       backupRoutes,
+      settingsRoutes,
     ),
     { prefix: '/api' },
   );

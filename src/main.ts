@@ -21,7 +21,9 @@ async function serve(config: Config): Promise<void> {
     throw new StartupError(`cannot listen on ${config.host}:${config.port} (${code})`, { cause });
   }
   greet(config, app.authority.fingerprint, firstToken);
-  app.keys.warm(config.defaultKeyType);
+  const warm = ({ issuance }: typeof app.settings.current) => app.keys.warm(issuance.default_key_type);
+  warm(app.settings.current);
+  app.settings.subscribe(warm);
 
   let closing = false;
   const drain = (signal: NodeJS.Signals): void => {

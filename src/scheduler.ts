@@ -3,7 +3,9 @@ import { type ScheduledTask, schedule } from 'node-cron';
 import type { Log } from './types.js';
 
 interface Task {
-  scheduled: ScheduledTask;
+  /** Null while it is suspended. */
+  scheduled: ScheduledTask | null;
+  run: () => Promise<void>;
   /** Why the last run failed; null when it went well. */
   failure: unknown;
 }
@@ -32,24 +34,35 @@ export class Scheduler {
         this.#log.error({ err: error, task: name }, 'a scheduled task failed');
       }
     };
-    this.#tasks.set(name, { scheduled: schedule(expression, run, { name, noOverlap: true }), failure: null });
+    this.#tasks.set(name, { scheduled: schedule(expression, run, { name, noOverlap: true }), run, failure: null });
   }
 
-  /** When a task runs next; null if there is none of that name or it will not run again. */
+  /**
+   * From now on runs a task by another expression, or, with null, not until there is one again. A run that has begun goes
+   * on to its end.
+   */
+  reschedule(name: string, expression: string | null): void {
+    const task = this.#tasks.get(name);
+    if (task === undefined) throw new Error(`there is no task ${name}`);
+    void task.scheduled?.destroy();
+    task.scheduled = expression === null ? null : schedule(expression, task.run, { name, noOverlap: true });
+  }
+
+  /** When a task runs next; null if there is none of that name, it is suspended, or it will not run again. */
   nextRun(name: string): Date | null {
-    return this.#tasks.get(name)?.scheduled.getNextRun() ?? null;
+    return this.#tasks.get(name)?.scheduled?.getNextRun() ?? null;
   }
 
   /** Names of the tasks that failed last time or will never run again. */
   get ailing(): string[] {
     return [...this.#tasks]
-      .filter(([name, { failure }]) => failure !== null || !this.nextRun(name))
+      .filter(([name, { failure, scheduled }]) => failure !== null || (scheduled !== null && !this.nextRun(name)))
       .map(([name]) => name);
   }
 
   /** Stops all of them. A run that has begun goes on to its end. */
   close(): void {
-    for (const { scheduled } of this.#tasks.values()) void scheduled.destroy();
+    for (const { scheduled } of this.#tasks.values()) void scheduled?.destroy();
     this.#tasks.clear();
   }
 }

@@ -98,6 +98,8 @@ export const ACCESS: AccessTable = {
   'GET /api/ca/download/der': open('default'),
   'POST /api/ca/backup': { role: 'admin', limit: 'batch' },
 
+  'GET /api/settings': admin,
+  'PATCH /api/settings': admin,
   'GET /api/keys': admin,
   'POST /api/keys': admin,
   'DELETE /api/keys/:id': admin,

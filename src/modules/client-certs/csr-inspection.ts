@@ -45,7 +45,7 @@ const NAMES = new Map([
  * @throws CertMateError INVALID_CSR only for what is no CSR at all; everything else is told
  */
 export function inspectCsr(
-  parts: Pick<LifecycleParts, 'clock' | 'authority' | 'profiles'>,
+  parts: Pick<LifecycleParts, 'clock' | 'authority' | 'profiles' | 'defaultDays'>,
   { csr, cert_usage, certificate_type }: InspectRequest,
 ): InspectedCsr {
   const request = takeApart(csr);

@@ -34,7 +34,8 @@ export interface IssuingProfile {
   keyUsages(usual: readonly KeyUsage[], fits: (usage: KeyUsage) => boolean): KeyUsage[];
   /** Undefined: those of the certificate's type. */
   readonly extendedKeyUsages: string[] | undefined;
-  readonly validity: Validity;
+  /** @param usualDays where neither a request nor the profile says how long */
+  validity(usualDays: number): Validity;
   /** @throws CertMateError PROFILE_VIOLATION */
   assertAllows(proposed: {
     certificate_type: CertificateType;
@@ -59,7 +60,10 @@ export interface LifecycleParts {
   audit: AuditSink;
   clock: Clock;
   urls: RelyingPartyUrls;
-  defaultKeyType: KeyType;
+  /** The key to make where neither a request nor its profile says which. May be another one each time. */
+  readonly defaultKeyType: KeyType;
+  /** The lifetime where neither a request nor its profile says how long. May be another one each time. */
+  readonly defaultDays: number;
   /** Told how long after a revoke call OCSP told of it, and how long after it a CRL did (seconds). */
   onRevoked?: (seconds: number, to: 'ocsp' | 'crl') => void;
   /** Every usage has one. */

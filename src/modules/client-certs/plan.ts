@@ -51,7 +51,7 @@ export function planIssue(parts: LifecycleParts, request: IssueRequest): IssuePl
  * @throws CertMateError what the request, the CSR or the profile forbids
  */
 export function planContents(
-  { clock, authority }: Pick<LifecycleParts, 'clock' | 'authority'>,
+  { clock, authority, defaultDays }: Pick<LifecycleParts, 'clock' | 'authority' | 'defaultDays'>,
   profile: IssuingProfile,
   request: IssueRequest,
   csr: RequestedIdentity | null,
@@ -66,7 +66,7 @@ export function planContents(
   const keyUsages = [...new Set(key_usage ?? profile.keyUsages(usual, (usage) => fitsKey(key.algorithm, usage)))];
   assertKeyUsagesFit(key.algorithm, keyUsages);
   const validity =
-    days_valid === undefined && hours_valid === undefined ? profile.validity : { days_valid, hours_valid };
+    days_valid === undefined && hours_valid === undefined ? profile.validity(defaultDays) : { days_valid, hours_valid };
   profile.assertAllows({
     certificate_type,
     subject: identity.subject,

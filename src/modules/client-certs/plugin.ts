@@ -13,7 +13,7 @@ declare module 'fastify' {
 
 export const clientCertsPlugin = plugin(
   async (app) => {
-    const { audit, authority, clock, config, crl, keys, metrics, profiles, store } = app;
+    const { audit, authority, clock, config, crl, keys, metrics, profiles, settings, store } = app;
     app.decorate(
       'certificates',
       new CertificateLifecycle({
@@ -24,7 +24,12 @@ export const clientCertsPlugin = plugin(
         audit,
         clock,
         urls: relyingPartyUrls(config.publicUrl),
-        defaultKeyType: config.defaultKeyType,
+        get defaultKeyType() {
+          return settings.current.issuance.default_key_type;
+        },
+        get defaultDays() {
+          return settings.current.issuance.default_days;
+        },
         profiles,
         onRevoked: metrics.histogram(
           'certmate_revocation_lag_seconds',
@@ -55,5 +60,9 @@ export const clientCertsPlugin = plugin(
     app.decorate('bundles', bundles);
     app.addHook('onClose', () => bundles.close());
   },
-  { name: 'client-certs', fastify: '5.x', dependencies: ['foundation', 'metrics', 'audit', 'ca', 'crl', 'profiles'] },
+  {
+    name: 'client-certs',
+    fastify: '5.x',
+    dependencies: ['foundation', 'metrics', 'audit', 'settings', 'ca', 'crl', 'profiles'],
+  },
 );

@@ -36,7 +36,11 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/client-certs/stats',
     { schema: { summary: 'Counts over all certificates', tags, response: { 200: statistics } } },
-    async () => ({ ...certificates.counts(), ca_status: 'active', renewal_enabled: true }),
+    async () => ({
+      ...certificates.counts(),
+      ca_status: 'active',
+      renewal_enabled: app.settings.current.renewal.enabled,
+    }),
   );
 
   app.get(

@@ -81,7 +81,12 @@ export const issueRequest = z
     ...subjectFields,
     cert_usage: certUsage.default('api-mtls'),
     certificate_type: z.enum(certificateTypes).default('client'),
-    days_valid: z.int().min(1).max(3650).optional().meta({ description: 'Lifetime in days; 365 unless given.' }),
+    days_valid: z
+      .int()
+      .min(1)
+      .max(3650)
+      .optional()
+      .meta({ description: 'Lifetime in days; unless given, what the profile or the settings say (365).' }),
     hours_valid: z.int().min(1).max(8760).optional().meta({ description: 'Lifetime in hours, instead of days.' }),
     key_type: z.enum(keyTypes).optional(),
     csr: z

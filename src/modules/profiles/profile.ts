@@ -39,8 +39,6 @@ const SEPARATORS: Record<GeneralName['kind'], string> = { dns: '.', email: '@', 
 /** Kinds in which capital letters mean nothing to whoever looks a name up. */
 const ANY_CASE: readonly GeneralName['kind'][] = ['dns', 'email', 'upn'];
 
-const HOURS_UNLESS_GIVEN = 365 * 24;
-
 export class Profile {
   readonly name: string;
   readonly origin: 'built-in' | 'own';
@@ -88,13 +86,13 @@ export class Profile {
     return this.rules.extended_key_usage.default ?? undefined;
   }
 
-  /** The lifetime where a request names none. */
-  get validity(): { days_valid: number } | { hours_valid: number } {
+  /** The lifetime where a request names none. @param usualDays what the installation gives otherwise, within the maximum */
+  validity(usualDays: number): { days_valid: number } | { hours_valid: number } {
     const { default_days, default_hours, max_days, max_hours } = this.rules.lifetime;
     if (default_days !== null) return { days_valid: default_days };
     if (default_hours !== null) return { hours_valid: default_hours };
-    if (max_hours !== null && max_hours < HOURS_UNLESS_GIVEN) return { hours_valid: max_hours };
-    return { days_valid: Math.min(max_days ?? 365, 365) };
+    if (max_hours !== null && max_hours < usualDays * 24) return { hours_valid: max_hours };
+    return { days_valid: Math.min(max_days ?? usualDays, usualDays) };
   }
 
   /** @throws CertMateError PROFILE_VIOLATION that names the profile and every rule that forbids it */

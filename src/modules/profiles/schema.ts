@@ -79,7 +79,10 @@ const rules = z
     lifetime: z
       .strictObject({ default_days: days, default_hours: hours, max_days: days, max_hours: hours })
       .prefault({})
-      .meta({ description: 'Days or hours, not both. Unless given: 365 days, and no maximum but the CA’s own end.' }),
+      .meta({
+        description:
+          'Days or hours, not both. Unless given: what the settings say (365 days), and no maximum but the CA’s own end.',
+      }),
     key_usage: z
       .strictObject({
         allowed: z

@@ -13,7 +13,7 @@ export const RENEWAL_TASK = 'renewal';
 
 export const renewalPlugin = plugin(
   async (app) => {
-    const { audit, certificates, clock, config, log, scheduler, store } = app;
+    const { audit, certificates, clock, config, log, scheduler, settings, store } = app;
     const sweep = await RenewalSweep.open({
       inventory: store.inventory,
       certificates,
@@ -24,7 +24,15 @@ export const renewalPlugin = plugin(
     });
     app.decorate('renewals', sweep);
     app.addHook('onClose', () => sweep.close());
-    scheduler.add(RENEWAL_TASK, config.renewalCron, () => sweep.runScheduled());
+    let { renewal } = settings.current;
+    const obey = () => scheduler.reschedule(RENEWAL_TASK, renewal.enabled ? renewal.cron : null);
+    scheduler.add(RENEWAL_TASK, renewal.cron, () => sweep.runScheduled());
+    obey();
+    settings.subscribe((current) => {
+      const { enabled, cron } = renewal;
+      ({ renewal } = current);
+      if (renewal.enabled !== enabled || renewal.cron !== cron) obey();
+    });
   },
-  { name: 'renewal', fastify: '5.x', dependencies: ['foundation', 'audit', 'client-certs'] },
+  { name: 'renewal', fastify: '5.x', dependencies: ['foundation', 'audit', 'settings', 'client-certs'] },
 );

@@ -1,0 +1,213 @@
+/** The settings in force: what an administrator has set, over what the environment says, over the defaults. */
+import { CertMateError, StartupError } from '../../errors.js';
+import type { Actor, AuditSink } from '../../types.js';
+import {
+  NAMES,
+  type SettingsChange,
+  type SettingsOverview,
+  type SettingsValues,
+  type Source,
+  settingsChange,
+  storedSettings,
+} from './schema.js';
+
+export interface SettingsParts {
+  /** Where `settings.json` is. */
+  files: {
+    read(name: string): Promise<Buffer | null>;
+    write(name: string, data: string, options: { mode: number }): Promise<void>;
+  };
+  /** What holds where nothing is set. */
+  defaults: SettingsValues;
+  /** Those of the defaults that the environment gives: `renewal.cron`. */
+  fromEnvironment: readonly string[];
+  audit: AuditSink;
+}
+
+type Section = keyof SettingsValues;
+type Value = string | number | boolean;
+/** Section → name → what was set. */
+type Values = Record<Section, Record<string, Value>>;
+
+type Listener = (current: SettingsValues) => void;
+
+/** What one change did to one setting. */
+export interface Changed {
+  /** `rate_limits.create` */
+  setting: string;
+  old: Value;
+  new: Value;
+}
+
+const FILE = 'settings.json';
+const VERSION = 1;
+const SECTIONS = Object.keys(NAMES) as Section[];
+
+export class Settings {
+  readonly #parts: SettingsParts;
+  readonly #listeners: Listener[] = [];
+  #set: Values;
+  #current: SettingsValues;
+  /** Changes wait for one another: each starts from what the one before it has written. */
+  #changing: Promise<unknown> = Promise.resolve();
+
+  private constructor(parts: SettingsParts, set: Values) {
+    this.#parts = parts;
+    this.#set = set;
+    this.#current = this.#inForce(set);
+  }
+
+  /** @throws StartupError the file is damaged, or a newer version wrote it: its limits must not be dropped unseen */
+  static async open(parts: SettingsParts): Promise<Settings> {
+    const file = await parts.files.read(FILE);
+    return new Settings(parts, file === null ? emptyValues() : parseStored(file));
+  }
+
+  /** Every value in force. A change makes a new object; this one stays as it is. */
+  get current(): SettingsValues {
+    return this.#current;
+  }
+
+  /** What `null` brings back. */
+  get defaults(): SettingsValues {
+    return this.#parts.defaults;
+  }
+
+  /** Every value in force, and where each comes from. */
+  overview(): SettingsOverview {
+    const sources = Object.fromEntries(
+      SECTIONS.map((section) => [
+        section,
+        Object.fromEntries(NAMES[section].map((name) => [name, this.#sourceOf(section, name)])),
+      ]),
+    );
+    return { ...this.#current, sources: sources as SettingsOverview['sources'] };
+  }
+
+  /** Calls `listener` after each change, before whoever asked for it is answered. */
+  subscribe(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  /**
+   * Changes what `change` names: on disk, in force and in the audit trail when this resolves. If it cannot be written,
+   * nothing has changed.
+   * @returns each setting that is set otherwise than before, with its value then and now
+   * @throws CertMateError VALIDATION_FAILED, STORAGE_FULL
+   */
+  change(change: SettingsChange, actor: Actor): Promise<Changed[]> {
+    const result = this.#changing.then(() => this.#apply(change, actor));
+    this.#changing = result.catch(() => undefined);
+    return result;
+  }
+
+  async #apply(change: SettingsChange, actor: Actor): Promise<Changed[]> {
+    const set = merged(this.#set, change);
+    const current = this.#inForce(set);
+    const changed = this.#differences(set, current);
+    if (changed.length === 0) return [];
+    const stored = { schema_version: VERSION, ...withoutEmpty(set) };
+    await this.#parts.files.write(FILE, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600 });
+    this.#set = set;
+    this.#current = current;
+    for (const listener of this.#listeners) listener(current);
+    await this.#parts.audit.record({
+      operation: 'settings_update',
+      resource_type: 'settings',
+      resource_id: null,
+      status: 'success',
+      actor,
+      details: { changes: Object.fromEntries(changed.map(({ setting, ...values }) => [setting, values])) },
+    });
+    return changed;
+  }
+
+  /** Those that are set otherwise: also one that is set to what it was by default, and holds from now on whatever that is. */
+  #differences(set: Values, current: SettingsValues): Changed[] {
+    return SECTIONS.flatMap((section) =>
+      NAMES[section]
+        .filter((name) => set[section][name] !== this.#set[section][name])
+        .map((name) => ({
+          setting: `${section}.${name}`,
+          old: valueOf(this.#current, section, name),
+          new: valueOf(current, section, name),
+        })),
+    );
+  }
+
+  #inForce(set: Values): SettingsValues {
+    const { defaults } = this.#parts;
+    return Object.fromEntries(
+      SECTIONS.map((section) => [section, { ...defaults[section], ...set[section] }]),
+    ) as unknown as SettingsValues;
+  }
+
+  #sourceOf(section: Section, name: string): Source {
+    if (this.#set[section][name] !== undefined) return 'settings';
+    return this.#parts.fromEnvironment.includes(`${section}.${name}`) ? 'environment' : 'default';
+  }
+}
+
+/**
+ * A change out of JSON or a form.
+ * @throws CertMateError VALIDATION_FAILED with the path of each field that is wrong
+ */
+export function parseChange(input: unknown): SettingsChange {
+  const { success, data, error } = settingsChange.safeParse(input);
+  if (success) return data;
+  const details = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  const [first] = details;
+  throw new CertMateError('VALIDATION_FAILED', `${first?.path}: ${first?.message}`, { details });
+}
+
+function emptyValues(): Values {
+  return Object.fromEntries(SECTIONS.map((section) => [section, {}])) as Values;
+}
+
+function merged(set: Values, change: SettingsChange): Values {
+  const result = emptyValues();
+  for (const section of SECTIONS) {
+    const changes = change[section];
+    if (changes === null) continue;
+    const values: Record<string, Value | null | undefined> = { ...set[section] };
+    for (const [name, value] of Object.entries(changes ?? {})) if (value !== undefined) values[name] = value;
+    for (const name of NAMES[section]) {
+      const value = values[name];
+      if (value !== null && value !== undefined) result[section][name] = value;
+    }
+  }
+  return result;
+}
+
+function withoutEmpty(set: Values): Partial<Values> {
+  return Object.fromEntries(Object.entries(set).filter(([, values]) => Object.keys(values).length > 0));
+}
+
+function valueOf(values: SettingsValues, section: Section, name: string): Value {
+  return (values[section] as Record<string, Value>)[name] as Value;
+}
+
+function parseStored(file: Buffer): Values {
+  let json: unknown;
+  try {
+    json = JSON.parse(file.toString('utf8'));
+  } catch (cause) {
+    throw new StartupError(`${FILE} in the data directory is not JSON. ${REMEDY}`, { cause });
+  }
+  const written = (json as { schema_version?: unknown } | null)?.schema_version;
+  if (typeof written === 'number' && written > VERSION) {
+    throw new StartupError(
+      `${FILE} in the data directory was written by a newer CertMate (schema_version ${written}; this one knows ${VERSION}). Start the newer one.`,
+    );
+  }
+  const { success, data, error } = storedSettings.safeParse(json);
+  if (!success) {
+    const [issue] = error.issues;
+    const where = issue?.path.join('.') || 'the whole';
+    throw new StartupError(`${FILE} in the data directory is damaged: ${where}: ${issue?.message}. ${REMEDY}`);
+  }
+  const { schema_version: _version, ...set } = data;
+  return merged(emptyValues(), set);
+}
+
+const REMEDY = 'Mend it, restore it from a backup, or remove it to go back to the defaults.';
