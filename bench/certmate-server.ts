@@ -16,30 +16,12 @@ const memory = process.memoryUsage.rss();
 
 const token = process.env['CERTMATE_API_TOKEN'];
 const csr = await csrPem(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey);
-const serials: string[] = [];
-const certificates = Number(process.env['BENCH_CERTIFICATES'] ?? 0);
-while (serials.length < certificates) {
-  const many = Math.min(64, certificates - serials.length);
-  const issue = async () => {
-    const answer = await app.inject({
-      method: 'POST',
-      url: '/api/client-certs',
-      headers: { authorization: `Bearer ${token}` },
-      payload: { common_name: 'bench@example.com', csr },
-    });
-    if (answer.statusCode !== 201) throw new Error(answer.body);
-    return answer.json().serial_number as string;
-  };
-  serials.push(...(await Promise.all(Array.from({ length: many }, issue))));
-}
-
 serveParent(
   {
     port: (app.server.address() as AddressInfo).port,
     token,
     csr,
     issuer: app.authority.certificate.der.toString('base64'),
-    serials,
     startedIn,
     memory,
   },

@@ -1,6 +1,7 @@
 /** CertMate as a child, and what the rows ask of it. */
 import { join } from 'node:path';
 import { type Certificate, readCertificate } from '../src/pki/certificate.js';
+import { ask } from './load.js';
 import { type Child, startScript } from './programs.js';
 
 export interface CertMate extends Child {
@@ -25,10 +26,28 @@ export async function startCertMate(folder: string, issue = 0): Promise<CertMate
     CERTMATE_CA_KEY_TYPE: 'ec-p256',
     CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
     CERTMATE_API_TOKEN: 'bench'.padEnd(48, '-0123456789'),
-    BENCH_CERTIFICATES: String(issue),
   });
-  const { issuer, ...rest } = child.ready as unknown as Omit<CertMate, 'issuer' | keyof Child> & { issuer: string };
-  return { ...child, ...rest, issuer: readCertificate(Buffer.from(issuer, 'base64')) };
+  const { issuer, ...rest } = child.ready as unknown as Omit<CertMate, 'issuer' | 'serials' | keyof Child> & {
+    issuer: string;
+  };
+  const serials = await issueOver(rest, issue);
+  return { ...child, ...rest, serials, issuer: readCertificate(Buffer.from(issuer, 'base64')) };
+}
+
+/** Certificates for one CSR, asked for over connections as a user's would be. @returns their serial numbers */
+async function issueOver(server: Pick<CertMate, 'port' | 'token' | 'csr'>, count: number): Promise<string[]> {
+  const headers = { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ common_name: 'bench@example.com', csr: server.csr });
+  const wanted = request('POST', '/api/client-certs', headers, body);
+  const serials: string[] = [];
+  const ISSUERS = 16;
+  const issue = async (index: number): Promise<void> => {
+    for (let made = index; made < count; made += ISSUERS) {
+      serials.push(JSON.parse(String(await ask(server.port, wanted))).serial_number);
+    }
+  };
+  await Promise.all(Array.from({ length: ISSUERS }, (_, index) => issue(index)));
+  return serials;
 }
 
 /** A complete HTTP request. */
