@@ -123,6 +123,7 @@ export const ACCESS: AccessTable = {
   'GET /assets/*': open('none'),
   'GET /help': viewer,
   'GET /client-certificates': viewer,
+  'GET /client-certificates/export.csv': viewer,
   'GET /client-certificates/new': operator,
   'POST /client-certificates': { role: 'operator', limit: 'create' },
   'GET /client-certificates/batch': operator,

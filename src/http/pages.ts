@@ -14,10 +14,13 @@ import { Eta } from 'eta';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { packageRoot } from '../config.js';
 import type { Clock } from '../types.js';
+import { type Flash, keepFlash, takeFlash } from './flash.js';
+import { type NavigationEntry, navigationFor } from './navigation.js';
 import { notFoundHandler } from './not-found.js';
 import { pageError } from './page-error.js';
 import type { Principal } from './request.js';
 import { MemorySessionStore } from './session-store.js';
+import { keptView } from './view-cookie.js';
 
 /** The owner of a token. */
 type Account = Omit<Principal, 'kind'>;
@@ -38,6 +41,13 @@ export interface Site {
   title: string;
   /** The entry of the navigation that is marked. */
   section: string;
+  navigation: NavigationEntry[];
+  /** The list of certificates as the visitor last saw it: where ways back lead. */
+  view: string;
+  /** Where a certificate is issued; empty for those who may not. */
+  issueHref: string;
+  /** What the action before this page has to say. */
+  flash: Flash | null;
   theme: Theme;
   visitor: Account | null;
   /** Empty where no form can be sent. */
@@ -114,12 +124,17 @@ async function addTemplates(app: FastifyInstance): Promise<void> {
   // A value that is missing prints as nothing instead of as the word "undefined".
   const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
   await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
+  app.decorateReply('flash', keepFlash);
   app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
     const { request } = this;
     const visitor = request.principal;
     const site: Site = {
       title,
       section,
+      navigation: visitor === null ? [] : navigationFor(app, visitor.role),
+      view: keptView(request),
+      issueHref: visitor === null || visitor.role === 'viewer' ? '' : '/client-certificates/new',
+      flash: takeFlash(request),
       theme: readTheme(request.cookies?.['theme']),
       visitor,
       csrf: request.session && (visitor !== null || section === 'login') ? this.generateCsrf() : '',

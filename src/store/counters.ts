@@ -1,6 +1,6 @@
 /** The figures of `stats`, kept up as records come and change; only what follows from the time is worked out when asked. */
 import type { CertificateRecord } from '../types.js';
-import type { InventoryCounts } from './inventory.js';
+import type { CountedField, InventoryCounts, StatusCounts } from './inventory.js';
 import { SortedTimes } from './sorted-times.js';
 import { DAY_MS, HELD_FLAG, REVOKED_FLAG, type StatusFacts } from './status.js';
 
@@ -14,6 +14,7 @@ export class Counters {
   readonly #usages = new Map<string, number>();
   readonly #types = new Map<string, number>();
   readonly #organizations = new Map<string, number>();
+  readonly #tags = new Map<string, number>();
   readonly #keyAlgorithms = new Map<string, number>();
   /** Of those that are neither revoked nor held: when each expires, and from when on it counts as expiring. */
   readonly #expires = new SortedTimes();
@@ -28,7 +29,7 @@ export class Counters {
     this.#count(record, facts, -1);
   }
 
-  counts(now: Date): InventoryCounts {
+  statusCounts(now: Date): StatusCounts {
     const time = now.getTime();
     // Everything on the second of its expiry is still valid, hence "before now".
     const expired = this.#expires.countBefore(time);
@@ -40,6 +41,14 @@ export class Counters {
       expired,
       revoked: this.#revoked,
       held: this.#held,
+    };
+  }
+
+  counts(now: Date): InventoryCounts {
+    const time = now.getTime();
+    const statuses = this.statusCounts(now);
+    return {
+      ...statuses,
       superseded: this.#superseded,
       by_usage: Object.fromEntries(this.#usages),
       by_type: Object.fromEntries(this.#types),
@@ -47,9 +56,30 @@ export class Counters {
       by_key_algorithm: Object.fromEntries(this.#keyAlgorithms),
       expiring: WITHIN_DAYS.map((days) => ({
         within_days: days,
-        count: this.#expires.countBefore(time + days * DAY_MS + 1) - expired,
+        count: this.#expires.countBefore(time + days * DAY_MS + 1) - statuses.expired,
       })),
     };
+  }
+
+  /** See Inventory. */
+  commonest(field: CountedField, most: number): string[] {
+    const counts = { usage: this.#usages, organization: this.#organizations, tag: this.#tags }[field];
+    // One pass that sorts only the few that are given back: there may be as many names as certificates.
+    const top: [value: string, uses: number][] = [];
+    for (const entry of counts) {
+      const [, uses] = entry;
+      if (top.length === most && uses <= (top.at(-1)?.[1] ?? 0)) continue;
+      const place = top.findIndex(([, others]) => others < uses);
+      top.splice(place < 0 ? top.length : place, 0, entry);
+      if (top.length > most) top.pop();
+    }
+    return top.map(([value]) => value);
+  }
+
+  /** See Inventory. */
+  expiries(moments: readonly Date[]): number[] {
+    const before = moments.map((moment) => this.#expires.countBefore(moment.getTime()));
+    return before.slice(1).map((count, index) => count - (before[index] ?? 0));
   }
 
   #count(record: CertificateRecord, { flags, expires, expiringFrom }: StatusFacts, by: 1 | -1): void {
@@ -60,6 +90,7 @@ export class Counters {
     tally(this.#types, record.certificate_type, by);
     tally(this.#keyAlgorithms, record.key_algorithm, by);
     if (record.organization !== null) tally(this.#organizations, record.organization, by);
+    for (const tag of record.tags) tally(this.#tags, tag, by);
     if ((flags & HELD_FLAG) !== 0) this.#held += by;
     else if ((flags & REVOKED_FLAG) !== 0) this.#revoked += by;
     else if (by === 1) {

@@ -49,14 +49,18 @@ export interface CertificatePage {
   next_cursor: string | null;
 }
 
-/** Everything here leaves deleted certificates out. The five states exclude one another and add up to `total`. */
-export interface InventoryCounts {
+/** How many there are of each status, without deleted ones. The five exclude one another and add up to `total`. */
+export interface StatusCounts {
   total: number;
   active: number;
   expiring_soon: number;
   expired: number;
   revoked: number;
   held: number;
+}
+
+/** Everything here leaves deleted certificates out. */
+export interface InventoryCounts extends StatusCounts {
   /** Certificates that a renewal replaced; they are not part of `total`. */
   superseded: number;
   by_usage: Record<string, number>;
@@ -66,6 +70,9 @@ export interface InventoryCounts {
   /** Valid ones whose life ends within so many days. */
   expiring: { within_days: 7 | 30 | 90; count: number }[];
 }
+
+/** What is counted value by value, so that the values need not be looked for in every record. */
+export type CountedField = 'usage' | 'organization' | 'tag';
 
 /** One serial number that CRL and OCSP report as revoked. */
 export interface RevokedSerial {
@@ -92,6 +99,15 @@ export interface Inventory {
   /** @throws CertMateError INVALID_CURSOR */
   list(query: InventoryQuery, now: Date): CertificatePage;
   counts(now: Date): InventoryCounts;
+  /** The part of `counts` that costs the same however many certificates and names there are. */
+  statusCounts(now: Date): StatusCounts;
+  /** The values that most certificates have, `most` at most; the commonest first. Without deleted certificates. */
+  commonest(field: CountedField, most: number): string[];
+  /**
+   * How many certificates expire from each moment to the next, one number less than moments; ascending. Those that are
+   * revoked, held or deleted do not count.
+   */
+  expiries(moments: readonly Date[]): number[];
   /** Every revoked or held serial, expired and deleted ones too, in no particular order. */
   revocations(): Iterable<RevokedSerial>;
   /** Every record, deleted ones included. Records that are added meanwhile may or may not be seen. */

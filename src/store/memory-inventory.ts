@@ -5,11 +5,13 @@ import { Counters } from './counters.js';
 import { decodeCursor, encodeCursor } from './cursor.js';
 import type {
   CertificatePage,
+  CountedField,
   Inventory,
   InventoryCounts,
   InventoryQuery,
   RevokedSerial,
   SerialOwner,
+  StatusCounts,
 } from './inventory.js';
 import { Orders } from './orders.js';
 import { SEPARATOR, SearchText } from './search-text.js';
@@ -99,6 +101,18 @@ export class MemoryInventory implements Inventory {
 
   counts(now: Date): InventoryCounts {
     return this.#counters.counts(now);
+  }
+
+  statusCounts(now: Date): StatusCounts {
+    return this.#counters.statusCounts(now);
+  }
+
+  commonest(field: CountedField, most: number): string[] {
+    return this.#counters.commonest(field, most);
+  }
+
+  expiries(moments: readonly Date[]): number[] {
+    return this.#counters.expiries(moments);
   }
 
   *revocations(): Generator<RevokedSerial, void, undefined> {

@@ -19,7 +19,7 @@ export function defaultIdentifier(commonName: string, random: Buffer): Identifie
 }
 
 /** Parts of paths below /api/client-certs and /client-certificates. */
-const ROUTES = ['batch', 'bulk', 'create', 'csr', 'new', 'revoke', 'stats'];
+const ROUTES = ['batch', 'bulk', 'create', 'csr', 'export.csv', 'new', 'revoke', 'stats'];
 
 /** @throws CertMateError VALIDATION_FAILED where a certificate of this name would stand behind a route of the same name */
 export function assertReachable(identifier: Identifier): void {

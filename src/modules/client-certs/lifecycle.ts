@@ -1,5 +1,5 @@
 /** The life of client certificates, as routes and pages use it: each step is a file of its own. */
-import type { InventoryCounts, InventoryQuery } from '../../store/inventory.js';
+import type { CountedField, InventoryCounts, InventoryQuery, StatusCounts } from '../../store/inventory.js';
 import type { Actor, CertificateRecord, Identifier, KeyType } from '../../types.js';
 import { type Amendment, amend } from './amend.js';
 import { type BulkResult, type BulkSelection, bulkRenew, bulkRevoke, bulkTag, type Tagging } from './bulk.js';
@@ -78,6 +78,21 @@ export class CertificateLifecycle {
   /** Counts over the whole inventory. */
   counts(): InventoryCounts {
     return this.#parts.store.inventory.counts(this.#parts.clock.now());
+  }
+
+  /** How many certificates there are of each status: cheap, whatever there is. */
+  statusCounts(): StatusCounts {
+    return this.#parts.store.inventory.statusCounts(this.#parts.clock.now());
+  }
+
+  /** The values that most certificates have, the commonest first. */
+  commonest(field: CountedField, most: number): string[] {
+    return this.#parts.store.inventory.commonest(field, most);
+  }
+
+  /** How many certificates that are not revoked expire from each moment to the next. */
+  expiries(moments: readonly Date[]): number[] {
+    return this.#parts.store.inventory.expiries(moments);
   }
 
   /** @throws CertMateError NOT_FOUND */

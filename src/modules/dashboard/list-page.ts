@@ -1,17 +1,20 @@
 /** What the list of certificates shows. */
 import { type Moment, moment } from './dates.js';
+import type { ExpiryTimeline } from './expiry-timeline.js';
+import { type FilterForm, filterForm, type Offered } from './list-filters.js';
 import {
   changed,
+  isFiltered,
   LIST_PATH,
   type ListState,
   listHref,
   nextPage,
   PAGE_SIZES,
   previousPage,
-  STATUSES,
   sortedBy,
 } from './list-state.js';
-import type { Certificate, Counts, SortField } from './services.js';
+import type { Rights } from './rights.js';
+import type { Certificate, SortField, StatusCounts } from './services.js';
 import { STATUS, type Tone } from './wording.js';
 
 interface Link {
@@ -20,41 +23,50 @@ interface Link {
   current: boolean;
 }
 
+/** One page of what was found. */
+interface Found {
+  certificates: Certificate[];
+  total: number;
+  next_cursor: string | null;
+}
+
 export interface ListPage {
-  counters: (Link & { count: string; tone: Tone })[];
-  columns: { label: string; href: string; sorted: 'ascending' | 'descending' | 'none' }[];
+  /** The query string of this view, for forms to lead back to. */
+  view: string;
+  counters: (Link & { count: number; tone: Tone })[];
+  timeline: ExpiryTimeline;
+  columns: { label: string; name: string; href: string; sorted: 'ascending' | 'descending' | 'none' }[];
   rows: {
     href: string;
     name: string;
     identifier: string;
     email: string;
+    organization: string;
     usage: string;
+    tags: { label: string; href: string }[];
+    /** Tags that are not shown for want of room. */
+    moreTags: number;
     status: { label: string; tone: Tone };
     created: Moment;
     expires: Moment;
   }[];
-  filters: {
-    search: string;
-    usages: { value: string; selected: boolean }[];
-    statuses: { value: string; label: string; selected: boolean }[];
-    /** State that the filter form carries along. */
-    carried: { name: string; value: string }[];
-    /** Where all filters are off; empty when none is on. */
-    clear: string;
-  };
-  paging: { range: string; first: string; previous: string; next: string; sizes: Link[] };
+  filters: FilterForm;
+  total: number;
+  paging: { from: number; to: number; first: string; previous: string; next: string; sizes: Link[] };
+  /** Where the certificates found can be had as a table. */
+  exportHref: string;
   /** Why there is no row. */
   empty: 'no certificate yet' | 'nothing matches' | '';
-  canIssue: boolean;
+  rights: Rights;
 }
 
-const COLUMNS: readonly (readonly [SortField, string])[] = [
-  ['common_name', 'Name'],
-  ['email', 'E-mail'],
-  ['cert_usage', 'Usage'],
-  ['status', 'Status'],
-  ['created_at', 'Issued'],
-  ['expires_at', 'Expires'],
+const COLUMNS: readonly (readonly [SortField, string, string])[] = [
+  ['common_name', 'Name', 'name'],
+  ['email', 'E-mail', 'mail'],
+  ['cert_usage', 'Usage', 'usage'],
+  ['status', 'Status', 'status'],
+  ['created_at', 'Issued', 'issued'],
+  ['expires_at', 'Expires', 'expires'],
 ];
 const COUNTED = [
   ['active', 'active'],
@@ -63,52 +75,65 @@ const COUNTED = [
   ['held', 'held'],
   ['revoked', 'revoked'],
 ] as const;
-const number = new Intl.NumberFormat('en');
+/** Tags of a row that have room. */
+const SHOWN_TAGS = 3;
+
+export interface ListParts {
+  found: Found;
+  counts: StatusCounts;
+  timeline: ExpiryTimeline;
+  offered: Offered;
+  rights: Rights;
+}
 
 export function listPage(
   state: ListState,
-  found: { certificates: Certificate[]; total: number; next_cursor: string | null },
-  counts: Counts,
-  canIssue: boolean,
+  { found, counts, timeline, offered, rights }: ListParts,
   now: Date,
 ): ListPage {
-  const filtered = state.search !== '' || state.usage !== '' || state.status !== '';
-  const rows = found.certificates.map((certificate) => ({
-    // What was deleted has no page any more.
-    href: certificate.status === 'deleted' ? '' : `${LIST_PATH}/${encodeURIComponent(certificate.identifier)}`,
-    name: certificate.common_name,
-    identifier: certificate.identifier,
-    email: certificate.email ?? '',
-    usage: certificate.cert_usage,
-    status: STATUS[certificate.status],
-    created: moment(certificate.created_at, now),
-    expires: moment(certificate.expires_at, now),
-  }));
+  const empty = state.cursor !== '' || isFiltered(state) || counts.total > 0 ? 'nothing matches' : 'no certificate yet';
   return {
+    view: listHref(state).split('?')[1] ?? '',
     counters: counters(state, counts),
-    columns: COLUMNS.map(([field, label]) => ({
+    timeline,
+    columns: COLUMNS.map(([field, label, name]) => ({
       label,
+      name,
       href: listHref(sortedBy(state, field)),
       sorted: state.sort !== field ? 'none' : state.order === 'asc' ? 'ascending' : 'descending',
     })),
-    rows,
-    filters: {
-      search: state.search,
-      usages: usages(state, counts),
-      statuses: STATUSES.map((value) => ({ value, label: STATUS[value].label, selected: value === state.status })),
-      carried: carried(state),
-      clear: filtered ? listHref(changed(state, { search: '', usage: '', status: '' })) : '',
-    },
+    rows: found.certificates.map((certificate) => row(state, certificate, now)),
+    filters: filterForm(state, offered),
+    total: Math.max(found.total, state.offset + found.certificates.length),
     paging: paging(state, found),
-    empty: rows.length > 0 ? '' : filtered || state.cursor !== '' ? 'nothing matches' : 'no certificate yet',
-    canIssue,
+    exportHref: listHref(changed(state, {}), `${LIST_PATH}/export.csv`),
+    empty: found.certificates.length > 0 ? '' : empty,
+    rights,
   };
 }
 
-function counters(state: ListState, counts: Counts): ListPage['counters'] {
+function row(state: ListState, certificate: Certificate, now: Date): ListPage['rows'][number] {
+  const { identifier, common_name, email, organization, cert_usage, tags, status } = certificate;
+  return {
+    // What was deleted has no page any more.
+    href: status === 'deleted' ? '' : `${LIST_PATH}/${encodeURIComponent(identifier)}`,
+    name: common_name,
+    identifier,
+    email: email ?? '',
+    organization: organization ?? '',
+    usage: cert_usage,
+    tags: tags.slice(0, SHOWN_TAGS).map((tag) => ({ label: tag, href: listHref(changed(state, { tag })) })),
+    moreTags: Math.max(0, tags.length - SHOWN_TAGS),
+    status: STATUS[status],
+    created: moment(certificate.created_at, now),
+    expires: moment(certificate.expires_at, now),
+  };
+}
+
+function counters(state: ListState, counts: StatusCounts): ListPage['counters'] {
   const all = {
     label: 'All',
-    count: number.format(counts.total),
+    count: counts.total,
     href: listHref(changed(state, { status: '' })),
     current: state.status === '',
     tone: 'quiet' as Tone,
@@ -117,7 +142,7 @@ function counters(state: ListState, counts: Counts): ListPage['counters'] {
     all,
     ...COUNTED.map(([status, counter]) => ({
       label: STATUS[status].label,
-      count: number.format(counts[counter]),
+      count: counts[counter],
       href: listHref(changed(state, { status })),
       current: state.status === status,
       tone: STATUS[status].tone,
@@ -125,30 +150,11 @@ function counters(state: ListState, counts: Counts): ListPage['counters'] {
   ];
 }
 
-function usages(state: ListState, counts: Counts): ListPage['filters']['usages'] {
-  const names = new Set(Object.keys(counts.by_usage));
-  if (state.usage) names.add(state.usage);
-  return [...names].sort().map((value) => ({ value, selected: value === state.usage }));
-}
-
-function carried(state: ListState): { name: string; value: string }[] {
-  const query = new URL(listHref(changed(state, { search: '', usage: '', status: '' })), 'http://localhost')
-    .searchParams;
-  return [...query].map(([name, value]) => ({ name, value }));
-}
-
-function paging(
-  state: ListState,
-  found: { certificates: Certificate[]; total: number; next_cursor: string | null },
-): ListPage['paging'] {
-  const from = state.offset + 1;
-  const to = state.offset + found.certificates.length;
+function paging(state: ListState, found: Found): ListPage['paging'] {
   const previous = previousPage(state);
   return {
-    range:
-      found.certificates.length === 0
-        ? ''
-        : `${number.format(from)}–${number.format(to)} of ${number.format(Math.max(found.total, to))}`,
+    from: state.offset + 1,
+    to: state.offset + found.certificates.length,
     first: state.cursor === '' ? '' : listHref(changed(state, {})),
     previous: previous === null ? '' : listHref(previous),
     next: found.next_cursor === null ? '' : listHref(nextPage(state, found.next_cursor)),

@@ -5,6 +5,7 @@ import { batchPages } from './batch-routes.js';
 import { certificateRoutes } from './certificate-routes.js';
 import { changeRoutes } from './change-routes.js';
 import { issueRoutes } from './issue-routes.js';
+import { listRoutes } from './list-routes.js';
 import { revokeRoutes } from './revoke-routes.js';
 import { dashboardRoutes } from './routes.js';
 import type { DashboardParts } from './services.js';
@@ -21,7 +22,7 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     publicUrl: config.publicUrl,
     defaultKeyType: config.defaultKeyType,
   };
-  for (const routes of [dashboardRoutes, issueRoutes, certificateRoutes, changeRoutes, revokeRoutes, authorityRoutes]) {
+  for (const routes of [dashboardRoutes, listRoutes, issueRoutes, certificateRoutes, changeRoutes, revokeRoutes, authorityRoutes]) {
     await app.register(routes, parts);
   }
   await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });

@@ -1,9 +1,7 @@
 /** The pages: parse, ask the services, show. Who may see what is decided by the access table. */
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply } from 'fastify';
-import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
-import { listPage } from './list-page.js';
-import { changed, LIST_PATH, listHref, parseListState, selection } from './list-state.js';
+import { LIST_PATH } from './list-state.js';
 import { localPath } from './local-path.js';
 import { rightsOf } from './rights.js';
 import { loginFields, themeFields } from './schema.js';
@@ -12,23 +10,10 @@ import type { DashboardParts } from './services.js';
 const YEAR_S = 365 * 24 * 3600;
 
 export const dashboardRoutes: FastifyPluginAsync<DashboardParts> = async (app, parts) => {
-  const { certificates, clock, publicUrl } = parts;
+  const { publicUrl } = parts;
 
   app.get('/', (_request, reply) => reply.redirect(LIST_PATH, 302));
   addSignIn(app, parts);
-
-  app.get(LIST_PATH, (request, reply) => {
-    const state = parseListState(request.query as Record<string, unknown>);
-    try {
-      const found = certificates.list(selection(state));
-      const model = listPage(state, found, certificates.counts(), rightsOf(request).issue, clock.now());
-      return reply.page('list', { title: 'Client certificates', section: 'certificates' }, model);
-    } catch (error) {
-      // An old link to a page that is gone: the list still opens, from its beginning.
-      if (!(error instanceof CertMateError) || error.code !== 'INVALID_CURSOR') throw error;
-      return reply.redirect(listHref(changed(state, {})), 302);
-    }
-  });
 
   app.get('/help', (request, reply) => {
     return reply.page('help', { title: 'Help', section: 'help' }, { publicUrl, canIssue: rightsOf(request).issue });

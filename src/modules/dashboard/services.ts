@@ -11,15 +11,26 @@ import type {
   RevocationReason,
   Role,
   Serial,
+  Timestamp,
 } from '../../types.js';
 
 export type Certificate = CertificateRecord & { status: CertificateStatus };
 
-/** Selects and orders certificates; the fields mean what the query of `GET /api/client-certs` means. */
-export interface Selection {
+/** Which certificates; the fields mean what the query of `GET /api/client-certs` means. */
+export interface Conditions {
   search: string | undefined;
   usage: string | undefined;
+  type: CertificateType | undefined;
+  organization: string | undefined;
+  tag: string | undefined;
   status: CertificateStatus | undefined;
+  revoked: boolean | undefined;
+  expires_before: Timestamp | undefined;
+  expires_after: Timestamp | undefined;
+}
+
+/** One page of them, in order. */
+export interface Selection extends Conditions {
   sort: SortField;
   order: 'asc' | 'desc';
   limit: number;
@@ -87,15 +98,66 @@ export interface Certificates {
   delete(identifier: string, actor: Actor): Promise<Certificate>;
   /** How many certificates there are, in all, by status and by usage, without the deleted ones. */
   counts(): Counts;
+  /** The same by status alone: cheap, whatever there is. */
+  statusCounts(): StatusCounts;
+  /** The values that most certificates have, the commonest first. */
+  commonest(field: 'usage' | 'organization' | 'tag', most: number): string[];
+  /** How many that are not revoked expire from each moment to the next; the moments ascend. */
+  expiries(moments: readonly Date[]): number[];
 }
 
-export interface Counts {
+/** The same step for many certificates. */
+export interface BulkCertificates {
+  bulkRevoke(
+    selection: BulkSelection,
+    revocation: { reason: RevocationReason; invalidity_date?: string | undefined },
+    actor: Actor,
+  ): Promise<BulkResult>;
+  bulkRenew(
+    selection: BulkSelection,
+    renewal: { reuse_key?: boolean; revoke_previous?: boolean },
+    actor: Actor,
+  ): Promise<BulkResult>;
+  bulkTag(
+    selection: BulkSelection,
+    tagging: { tags: readonly string[]; remove_tags: readonly string[] },
+    actor: Actor,
+  ): Promise<BulkResult>;
+}
+
+/** Those named, or all that meet the conditions when the call is made. */
+export interface BulkSelection {
+  identifiers?: readonly string[];
+  filter?: Conditions;
+  /** Nothing is changed; the results say what would happen now. */
+  dry_run: boolean;
+}
+
+export interface BulkResult {
+  total: number;
+  successful: number;
+  failed: number;
+  results: BulkOutcome[];
+}
+
+export interface BulkOutcome {
+  identifier: string;
+  /** Null if there is no such certificate. */
+  serial_number: string | null;
+  success: boolean;
+  error: { message: string } | null;
+}
+
+export interface StatusCounts {
   total: number;
   active: number;
   expiring_soon: number;
   expired: number;
   held: number;
   revoked: number;
+}
+
+export interface Counts extends StatusCounts {
   by_usage: Record<string, number>;
 }
 

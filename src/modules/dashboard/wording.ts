@@ -14,6 +14,25 @@ export const STATUS: Record<CertificateStatus, { label: string; tone: Tone }> = 
   deleted: { label: 'Deleted', tone: 'quiet' },
 };
 
+/** The statuses that the list can be narrowed to. */
+export const STATUS_FILTER = {
+  active: 'Active',
+  expiring: 'Expiring',
+  expired: 'Expired',
+  held: 'On hold',
+  revoked: 'Revoked',
+  unrevoked: 'Not revoked',
+  deleted: 'Deleted',
+} as const;
+
+/** The spans of expiry that the list can be narrowed to. */
+export const EXPIRY = {
+  7: 'Expires within 7 days',
+  30: 'Expires within 30 days',
+  90: 'Expires within 90 days',
+  past: 'Already expired',
+} as const;
+
 /** Why a certificate is revoked (RFC 5280 §5.3.1), in the order in which people need them. */
 export const REASONS: Record<RevocationReason, { label: string; hint: string }> = {
   keyCompromise: {
