@@ -14,7 +14,7 @@ import { CallCounter, type Standing } from './windows.js';
 /** Requests a minute; `ceiling` is for each address over all classes. */
 export type RateLimits = Record<Exclude<LimitClass, 'none'> | 'ceiling', number>;
 
-export export const DEFAULT_LIMITS: Readonly<RateLimits> = {
+export const DEFAULT_LIMITS: Readonly<RateLimits> = {
   default: 100,
   create: 30,
   renew: 30,
