@@ -44,6 +44,9 @@ export interface Config {
   rateLimits: boolean;
   /** Addresses or CIDRs whose X-Forwarded-* is believed; null trusts nobody. */
   trustProxy: string[] | null;
+  /** Size in MiB, and age in days (0 for any), at which a file of the audit log is closed. */
+  auditMaxMb: number;
+  auditMaxDays: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 }
 
@@ -117,6 +120,8 @@ const settings = z.object({
   CERTMATE_OCSP_HOURS: wholeNumber(1, 720).default(24),
   CERTMATE_RATE_LIMITS: flag.default(true),
   CERTMATE_TRUST_PROXY: proxies.optional(),
+  CERTMATE_AUDIT_MAX_MB: wholeNumber(1, 1024).default(64),
+  CERTMATE_AUDIT_MAX_DAYS: wholeNumber(0, 3650).default(0),
   CERTMATE_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -157,6 +162,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ocspHours: s.CERTMATE_OCSP_HOURS,
     rateLimits: s.CERTMATE_RATE_LIMITS,
     trustProxy: s.CERTMATE_TRUST_PROXY ?? null,
+    auditMaxMb: s.CERTMATE_AUDIT_MAX_MB,
+    auditMaxDays: s.CERTMATE_AUDIT_MAX_DAYS,
     logLevel: s.CERTMATE_LOG_LEVEL,
   };
 }

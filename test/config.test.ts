@@ -39,6 +39,8 @@ describe('settings', () => {
       ocspHours: 24,
       rateLimits: true,
       trustProxy: null,
+      auditMaxMb: 64,
+      auditMaxDays: 0,
       logLevel: 'info',
     });
   });
@@ -123,6 +125,8 @@ describe('settings', () => {
     ['CERTMATE_RATE_LIMITS', 'maybe'],
     ['CERTMATE_TRUST_PROXY', '1'],
     ['CERTMATE_TRUST_PROXY', '10.0.0.0/33'],
+    ['CERTMATE_AUDIT_MAX_MB', '0'],
+    ['CERTMATE_AUDIT_MAX_DAYS', '-1'],
     ['CERTMATE_LOG_LEVEL', 'loud'],
   ] as const) {
     it(`stop the start when ${variable} is ${value}, in one line that names it`, () => {

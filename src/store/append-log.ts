@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CertMateError } from '../errors.js';
 import { makeDirectory, storageError, syncDirectory, systemCode } from './durable.js';
+import { linesIn } from './lines.js';
 
 const LINE_FEED = 0x0a;
 const READ_BYTES = 1 << 18;
@@ -156,20 +157,17 @@ export async function* readLines(path: string): AsyncGenerator<string, void, und
   }
 }
 
-async function* linesBetween(handle: FileHandle, from: number, end: number): AsyncGenerator<string, void, undefined> {
-  const chunk = Buffer.allocUnsafe(READ_BYTES);
-  let rest: Buffer = Buffer.alloc(0);
+function linesBetween(handle: FileHandle, from: number, end: number): AsyncGenerator<string, void, undefined> {
+  return linesIn(bytesBetween(handle, from, end));
+}
+
+async function* bytesBetween(handle: FileHandle, from: number, end: number): AsyncGenerator<Buffer, void, undefined> {
   for (let position = from; position < end; ) {
-    const { bytesRead } = await handle.read(chunk, 0, Math.min(READ_BYTES, end - position), position);
+    const piece = Buffer.allocUnsafe(Math.min(READ_BYTES, end - position));
+    const { bytesRead } = await handle.read(piece, 0, piece.length, position);
     if (bytesRead === 0) return;
     position += bytesRead;
-    const bytes = Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
-    let start = 0;
-    for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, start)) {
-      yield bytes.toString('utf8', start, at);
-      start = at + 1;
-    }
-    rest = bytes.subarray(start);
+    yield piece.subarray(0, bytesRead);
   }
 }
 

@@ -4,6 +4,9 @@ import type { Signer } from '../../crypto/signer.js';
 import type { Timestamp } from '../../types.js';
 import type { Link } from './line.js';
 
+/** Lines between two checkpoints. */
+export const CHECKPOINT_EVERY = 100;
+
 export interface Checkpoint extends Link {
   timestamp: Timestamp;
   /** Which key signed: the first 16 hex digits of the SHA-256 of its SubjectPublicKeyInfo. */

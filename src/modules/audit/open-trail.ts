@@ -3,14 +3,18 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { AppendLog } from '../../store/append-log.js';
 import { Folder } from '../../store/folder.js';
+import { RotatingLog } from '../../store/rotating-log.js';
 import type { Clock, Log } from '../../types.js';
-import { CHECKPOINT_FILE, LOG_FILE } from './stored.js';
+import type { Limits } from './segment.js';
+import { CHECKPOINT_FILE, evidenceIn, LOG_FILE } from './stored.js';
 import { AuditTrail } from './trail.js';
 
 export interface TrailPlace {
   dataDir: string;
   /** The directory of the log itself. */
   auditLogDir: string;
+  /** When a new file is begun; never unless told. */
+  limits?: Limits | undefined;
   clock: Clock;
   /** Makes an Ed25519 private key, on the very first start. */
   generateKey: () => Promise<KeyObject>;
@@ -18,16 +22,18 @@ export interface TrailPlace {
 }
 
 /** @throws StartupError if the signing key is damaged */
-export async function openTrail({ dataDir, auditLogDir, clock, generateKey, log }: TrailPlace): Promise<AuditTrail> {
-  const openLog = (name: string) =>
-    AppendLog.open(join(auditLogDir, name), {
-      onTornTail: (tail) => log.warn({ file: name, ...tail }, 'an unfinished last line was cut off'),
-    });
+export async function openTrail(place: TrailPlace): Promise<AuditTrail> {
+  const { dataDir, auditLogDir, limits, clock, generateKey, log } = place;
+  const onTornTail = (file: string) => ({
+    onTornTail: (tail: { position: number; bytes: number }) =>
+      log.warn({ file, ...tail }, 'an unfinished last line was cut off'),
+  });
   return AuditTrail.open({
-    log: await openLog(LOG_FILE),
-    checkpoints: await openLog(CHECKPOINT_FILE),
-    logFiles: new Folder(auditLogDir),
+    log: await RotatingLog.open(auditLogDir, LOG_FILE, onTornTail(LOG_FILE)),
+    checkpoints: await AppendLog.open(join(auditLogDir, CHECKPOINT_FILE), onTornTail(CHECKPOINT_FILE)),
+    stored: () => evidenceIn(auditLogDir),
     files: new Folder(join(dataDir, 'audit')),
+    limits,
     generateKey,
     clock,
     report: log,

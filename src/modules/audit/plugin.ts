@@ -17,15 +17,23 @@ declare module 'fastify' {
 export interface AuditOptions {
   dataDir: string;
   logDir: string;
+  /** When a file of the log is closed and the next begun: see Config. Never unless told. */
+  maxMb?: number;
+  maxDays?: number;
   clock: Clock;
   /** Makes an Ed25519 private key, on the very first start. */
   generateKey: () => Promise<KeyObject>;
 }
 
+const MIB = 1024 * 1024;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 export const audit = plugin(
-  async (app: FastifyInstance, { dataDir, logDir, clock, generateKey }: AuditOptions) => {
+  async (app: FastifyInstance, options: AuditOptions) => {
+    const { dataDir, logDir, maxMb = Number.POSITIVE_INFINITY, maxDays = 0, clock, generateKey } = options;
+    const limits = { bytes: maxMb * MIB, age: maxDays * DAY_MS };
     const auditLogDir = join(logDir, 'audit');
-    const trail = await openTrail({ dataDir, auditLogDir, clock, generateKey, log: app.log });
+    const trail = await openTrail({ dataDir, auditLogDir, limits, clock, generateKey, log: app.log });
     const denials = new DenialLog(trail, clock);
     app.decorate('auditTrail', trail);
     app.decorate('audit', trail);
@@ -33,6 +41,8 @@ export const audit = plugin(
     app.health.add('audit', () =>
       trail.problem === null ? { ok: true } : { ok: false, detail: 'see the log and /api/audit/verify' },
     );
+    // What is changed in an older file shows in its lines only; a read through all of them once a night finds it.
+    if (app.hasDecorator('scheduler')) app.scheduler.add('audit-verification', '15 5 * * *', () => trail.verify());
     app.addHook('onClose', async () => {
       await denials.close().catch((error: unknown) => app.log.error({ err: error }, 'denied calls were not recorded'));
       await trail.close();

@@ -1,46 +1,50 @@
-/** Searches the audit log, newest first, without holding it in memory. */
+/**
+ * Searches the audit log, newest first, without holding it in memory. Of each file it remembers blocks (blocks.ts), made
+ * when a search first comes to the file, so that a search reads only where there may be something.
+ */
 import { CertMateError } from '../../errors.js';
-import { type AuditLine, parseLine } from './line.js';
+import { type Block, type BlockFile, Blocks, bitsOf, mayHold, wordOf } from './blocks.js';
+import type { AuditLine } from './line.js';
+import { readLine, SEARCHED } from './reading.js';
 
-/** A log that can be read from any line on. */
-export interface LineSource {
-  /** Bytes of all lines. */
-  readonly size: number;
-  lines(from?: number): AsyncIterable<string>;
+/** A file of the log. */
+export interface SearchedFile extends BlockFile {
+  readonly name: string;
+  /** The number of its first line; null of the one that grows. */
+  readonly first: number | null;
 }
 
-export interface AuditQuery {
-  resource_id?: string | undefined;
-  operation?: string | undefined;
-  user?: string | undefined;
-  status?: string | undefined;
+/** The files as they are now, oldest first, and how far the last one reaches. */
+type Files = () => { files: readonly SearchedFile[]; size: number };
+
+export type AuditQuery = { [Field in (typeof SEARCHED)[number]]?: string | undefined } & {
   /** RFC 3339; both ends belong to it. */
   from?: string | undefined;
   to?: string | undefined;
   limit?: number | undefined;
   cursor?: string | undefined;
-}
+};
 
 export interface AuditPage {
   entries: AuditLine[];
   next_cursor: string | null;
 }
 
-/** Lines between two places whose byte offset is remembered: what is read at a time when going backwards. */
-const BLOCK = 500;
-
-const EXACT = ['resource_id', 'operation', 'user', 'status'] as const;
+/** A query, made ready. */
+interface Wanted {
+  fits(text: string): AuditLine | null;
+  mayBeIn(block: Block): boolean;
+  /** Only lines before this one. */
+  before: number;
+}
 
 export class AuditSearch {
-  readonly #log: LineSource;
-  /** Byte offset of every BLOCK-th line; grows with the log, and only when somebody searches. */
-  readonly #blocks: number[] = [0];
-  #indexedBytes = 0;
-  #indexedLines = 0;
-  #indexing: Promise<void> = Promise.resolve();
+  readonly #files: Files;
+  readonly #known = new WeakMap<SearchedFile, Blocks>();
+  #learning: Promise<unknown> = Promise.resolve();
 
-  constructor(log: LineSource) {
-    this.#log = log;
+  constructor(files: Files) {
+    this.#files = files;
   }
 
   /**
@@ -49,16 +53,16 @@ export class AuditSearch {
    */
   async query(query: AuditQuery): Promise<AuditPage> {
     const { limit = 100 } = query;
-    const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : readCursor(query.cursor);
-    const fits = matcher(query);
+    const wanted = prepare(query);
     const found: AuditLine[] = [];
-    this.#indexing = this.#indexing.catch(() => undefined).then(() => this.#index());
-    await this.#indexing;
-    for (let block = this.#blocks.length - 1; block >= 0 && found.length <= limit; block -= 1) {
-      const texts = await this.#read(block);
-      for (let at = texts.length - 1; at >= 0 && found.length <= limit; at -= 1) {
-        const line = fits(texts[at] ?? '');
-        if (line !== null && line.seq < before) found.push(line);
+    const { files, size } = this.#files();
+    for (const file of files.toReversed()) {
+      if (found.length > limit) break;
+      if (file.first !== null && file.first >= wanted.before) continue;
+      const blocks = await this.#blocksOf(file, file === files.at(-1) ? size : Number.POSITIVE_INFINITY);
+      for (const block of blocks.toReversed()) {
+        if (found.length > limit) break;
+        if (wanted.mayBeIn(block)) await search(file, block, wanted, found, limit);
       }
     }
     const entries = found.slice(0, limit);
@@ -66,41 +70,57 @@ export class AuditSearch {
     return { entries, next_cursor: found.length > limit && last !== undefined ? writeCursor(last.seq) : null };
   }
 
-  async #index(): Promise<void> {
-    if (this.#indexedBytes === this.#log.size) return;
-    for await (const text of this.#log.lines(this.#indexedBytes)) {
-      this.#indexedBytes += Buffer.byteLength(text) + 1;
-      this.#indexedLines += 1;
-      if (this.#indexedLines % BLOCK === 0) this.#blocks.push(this.#indexedBytes);
-    }
-  }
-
-  async #read(block: number): Promise<string[]> {
-    const texts: string[] = [];
-    const start = this.#blocks[block] ?? 0;
-    if (start === this.#log.size) return texts;
-    for await (const text of this.#log.lines(start)) {
-      texts.push(text);
-      if (texts.length === BLOCK) break;
-    }
-    return texts;
+  /** What is known of a file, after what is new in it has been read; one search learns at a time. */
+  async #blocksOf(file: SearchedFile, to: number): Promise<readonly Block[]> {
+    const blocks = this.#known.get(file) ?? new Blocks();
+    this.#known.set(file, blocks);
+    const learning = this.#learning.then(() => blocks.extend(file, to));
+    this.#learning = learning.catch(() => undefined);
+    await learning;
+    return blocks.all;
   }
 }
 
-/** Reads a line of the log if it is one that is wanted; most others are told by their text alone. */
-function matcher(query: AuditQuery): (text: string) => AuditLine | null {
-  const wanted = EXACT.flatMap((name) => {
-    const value = query[name];
-    return value === undefined ? [] : [{ name, value, text: `"${name}":${JSON.stringify(value)}` }];
-  });
+/** Adds what a block holds to `found`, newest first, until there is one more than `limit`. */
+async function search(
+  file: SearchedFile,
+  block: Block,
+  { fits, before }: Wanted,
+  found: AuditLine[],
+  limit: number,
+): Promise<void> {
+  const texts: string[] = [];
+  for await (const text of file.lines(block.start, block.end)) texts.push(text);
+  for (let at = texts.length - 1; at >= 0 && found.length <= limit; at -= 1) {
+    const line = fits(texts[at] ?? '');
+    if (line !== null && line.seq < before) found.push(line);
+  }
+}
+
+function prepare(query: AuditQuery): Wanted {
+  const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : readCursor(query.cursor);
   const from = query.from === undefined ? Number.NEGATIVE_INFINITY : Date.parse(query.from);
   const to = query.to === undefined ? Number.POSITIVE_INFINITY : Date.parse(query.to);
-  return (text) => {
-    if (!wanted.every((one) => text.includes(one.text))) return null;
-    const line = parseLine(text)?.line;
-    if (line === undefined || !wanted.every(({ name, value }) => line[name] === value)) return null;
-    const at = Date.parse(line.timestamp);
-    return at >= from && at <= to ? line : null;
+  const fields = SEARCHED.flatMap((name) => {
+    const value = query[name];
+    if (value === undefined) return [];
+    // Most lines are told by their text alone.
+    return [{ name, value, text: `"${name}":${JSON.stringify(value)}`, bits: bitsOf(wordOf(name, value)) }];
+  });
+  return {
+    before,
+    mayBeIn: (block) =>
+      block.seq[0] < before &&
+      block.time[0] <= to &&
+      block.time[1] >= from &&
+      fields.every(({ bits }) => mayHold(block, bits)),
+    fits: (text) => {
+      if (!fields.every((field) => text.includes(field.text))) return null;
+      const line = readLine(text);
+      if (line === null || !fields.every(({ name, value }) => line[name] === value)) return null;
+      const at = Date.parse(line.timestamp);
+      return at >= from && at <= to ? line : null;
+    },
   };
 }
 

@@ -1,14 +1,18 @@
-/** The audit log as it lies on disk, and its verification when no process writes it. */
+/** The audit log as it lies on disk, and its verification from there. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
 import { openPrivateKey } from '../../crypto/sealing.js';
+import { readLines } from '../../store/append-log.js';
+import { listLog } from '../../store/log-names.js';
 import { readCheckpoint } from './checkpoint.js';
 import type { Link } from './line.js';
-import { type Verification, verifyLog } from './verify.js';
+import { type Evidence, type Verification, verifyLog } from './verify.js';
 
+/** The file that grows; those before it are named after it: see store/log-names.ts. */
 export const LOG_FILE = 'certificate_audit.log';
 export const CHECKPOINT_FILE = 'certificate_audit.checkpoints';
 export const KEY_FILE = 'audit.key';
-const HEAD_FILE = 'head.json';
+export const HEAD_FILE = 'head.json';
 
 /** A folder of whole files. */
 export interface StoredFiles {
@@ -28,40 +32,31 @@ export async function writeHead(
   await files.write(HEAD_FILE, `${JSON.stringify(head)}\n`, { mode: 0o600 });
 }
 
-/** Reads the log and its checkpoints and checks every line and signature. @param head how far it must reach at least */
-export async function verifyFiles(
-  logFiles: StoredFiles,
-  head: Link | null,
-  publicKey: KeyObject,
-): Promise<Verification> {
-  const lines = wholeLines((await logFiles.read(LOG_FILE)) ?? Buffer.alloc(0));
-  const checkpoints = wholeLines((await logFiles.read(CHECKPOINT_FILE)) ?? Buffer.alloc(0));
-  return verifyLog({ lines, checkpoints, head, publicKey });
+/** What is there under the names of the log's files. Nobody may rename them until it has been read. */
+export async function evidenceIn(directory: string): Promise<Pick<Evidence, 'files' | 'checkpoints'>> {
+  const files = await listLog(directory, LOG_FILE);
+  return {
+    files: files.map(({ name, first, path }) => ({ name, first, lines: readLines(path) })),
+    checkpoints: { name: CHECKPOINT_FILE, lines: readLines(join(directory, CHECKPOINT_FILE)) },
+  };
 }
 
 /**
  * Verifies the log while no process writes it.
+ * @param log the directory of the log
  * @param files `audit` in the data directory
  * @returns null if nothing has ever been recorded
  * @throws Error if there is a log, but not the key that signs it
  */
-export async function verifyStored(logFiles: StoredFiles, files: StoredFiles): Promise<Verification | null> {
+export async function verifyStored(log: { readonly path: string }, files: StoredFiles): Promise<Verification | null> {
   const key = await files.read(KEY_FILE);
-  if (key === null && (await logFiles.read(LOG_FILE)) === null) return null;
+  if (key === null && (await listLog(log.path, LOG_FILE)).length === 0) return null;
   let publicKey: KeyObject;
   try {
     publicKey = createPublicKey(openPrivateKey((key ?? Buffer.alloc(0)).toString('utf8'), null));
   } catch (cause) {
     throw new Error(`audit/${KEY_FILE}, which signs the audit log, is missing or damaged`, { cause });
   }
-  return verifyFiles(logFiles, await readHead(files, publicKey), publicKey);
-}
-
-/** Lines of a file without their line feeds; a last one that is still being written is left out. */
-function* wholeLines(file: Buffer): Generator<string, void, undefined> {
-  let start = 0;
-  for (let end = file.indexOf(0x0a); end !== -1; end = file.indexOf(0x0a, start)) {
-    yield file.toString('utf8', start, end);
-    start = end + 1;
-  }
+  const head = await readHead(files, publicKey);
+  return verifyLog({ ...(await evidenceIn(log.path)), head, publicKey });
 }

@@ -1,7 +1,9 @@
 /**
  * The audit trail: one line for each thing that happened, chained by hashes, vouched for by signatures.
  *
- *   <log>/certificate_audit.log           the lines (line.ts)
+ *   <log>/certificate_audit.log           the newest lines (line.ts); a file that is large or old enough is closed, and the
+ *                                         chain goes on in a new one
+ *   <log>/certificate_audit-<seq>.log     closed files, each named after its first line
  *   <log>/certificate_audit.checkpoints   signed statements, one every 100 lines and one at each clean stop (checkpoint.ts)
  *   <data>/audit/audit.key                the Ed25519 key that signs them
  *   <data>/audit/head.json                the newest signed statement: how far the log must reach at least
@@ -13,34 +15,59 @@ import { timestamp } from '../../clock.js';
 import type { Signer } from '../../crypto/signer.js';
 import { CertMateError } from '../../errors.js';
 import type { AuditEvent, AuditSink, Clock, Log, Timestamp } from '../../types.js';
-import { readCheckpoint, signCheckpoint } from './checkpoint.js';
-import { formatLine, GENESIS, type Link, parseLine } from './line.js';
-import { type AuditPage, type AuditQuery, AuditSearch, type LineSource } from './query.js';
+import { CHECKPOINT_EVERY, type Checkpoint, readCheckpoint, signCheckpoint } from './checkpoint.js';
+import { formatLine, GENESIS, type Link } from './line.js';
+import { type AuditPage, type AuditQuery, AuditSearch, type SearchedFile } from './query.js';
+import { resume, structuralBreak } from './resume.js';
+import { type Limits, Segment } from './segment.js';
 import { type AuditFiles, auditSigner } from './signing-key.js';
-import { readHead, verifyFiles, writeHead } from './stored.js';
-import type { Verification } from './verify.js';
+import { readHead, writeHead } from './stored.js';
+import { type Evidence, type Verification, verifyLog } from './verify.js';
 
 /** A file that only grows; what was appended is on disk when the promise resolves, in the order of the calls. */
-export interface GrowingFile extends LineSource {
+interface GrowingFile {
+  /** Bytes of the lines in it. */
+  readonly size: number;
   append(line: string): Promise<void>;
   lastLine(): Promise<string | null>;
   close(): Promise<void>;
 }
 
+/** A log of several files, of which the last one grows: store/rotating-log.ts. */
+export interface LogFiles extends GrowingFile {
+  readonly files: readonly TrailFile[];
+  rotate(first: number): Promise<boolean>;
+  still<Result>(work: () => Promise<Result>): Promise<Result>;
+}
+
+export interface TrailFile extends SearchedFile {
+  size(): Promise<number>;
+  bytes(from: number, to: number): AsyncGenerator<Buffer, void, undefined>;
+}
+
 export interface TrailOptions {
-  log: GrowingFile;
-  checkpoints: GrowingFile;
-  /** The directory of the two, to read the files that are there under their names now. */
-  logFiles: { read(name: string): Promise<Buffer | null> };
+  log: LogFiles;
+  checkpoints: GrowingFile & { lines(): AsyncIterable<string> };
+  /** What is there under the names of the log's files now. */
+  stored: () => Promise<Pick<Evidence, 'files' | 'checkpoints'>>;
   /** `audit` in the data directory. */
   files: AuditFiles;
+  /** When a new file is begun; never unless told. */
+  limits?: Limits | undefined;
   /** Makes an Ed25519 key, on the very first start. */
   generateKey: () => Promise<KeyObject>;
   clock: Clock;
   report: Log;
 }
 
-const CHECKPOINT_EVERY = 100;
+/** The log at one moment: what is written later is not in it. */
+export interface Snapshot {
+  /** Oldest first. */
+  files: { name: string; bytes(): AsyncIterable<Buffer> }[];
+  checkpoints: AsyncIterable<string>;
+  /** Signed: how far it reaches. */
+  head: Checkpoint;
+}
 
 /** How long the signed head may lag behind the log (ms): what a kill at the worst moment leaves without a signature. */
 const HEAD_DELAY = 1000;
@@ -56,8 +83,11 @@ export class AuditTrail implements AuditSink {
   readonly #options: TrailOptions;
   readonly #signer: Signer;
   readonly #search: AuditSearch;
+  readonly #segment: Segment;
   /** The last line on disk. */
   #last: Link;
+  /** Where it ends, in the file that grows. */
+  #size: number;
   /** The last line that a checkpoint covers. */
   #covered: number;
   #waiting: Waiting[] = [];
@@ -65,6 +95,7 @@ export class AuditTrail implements AuditSink {
   #headTimer: NodeJS.Timeout | null = null;
   #headWriting: Promise<void> = Promise.resolve();
   #verifying: Promise<Verification> | null = null;
+  #verified: { at: Timestamp; result: Verification } | null = null;
   #closed = false;
   /** What is wrong, in words for an operator; null if nothing is known to be. */
   #problem: string | null;
@@ -72,11 +103,14 @@ export class AuditTrail implements AuditSink {
   private constructor(
     options: TrailOptions,
     signer: Signer,
+    segment: Segment,
     start: { last: Link; covered: number; problem: string | null },
   ) {
     this.#options = options;
     this.#signer = signer;
-    this.#search = new AuditSearch(options.log);
+    this.#segment = segment;
+    this.#search = new AuditSearch(() => ({ files: options.log.files, size: this.#size }));
+    this.#size = options.log.size;
     this.#last = start.last;
     this.#covered = start.covered;
     this.#problem = start.problem;
@@ -91,13 +125,18 @@ export class AuditTrail implements AuditSink {
     const { signer, made } = await auditSigner(options.files, options.generateKey);
     const head = (await readHead(options.files, signer.publicKey)) ?? GENESIS;
     const covered = readCheckpoint((await options.checkpoints.lastLine()) ?? '', signer.publicKey)?.seq ?? 0;
-    const end = await resume(options.log, head);
+    const { log } = options;
+    const end = await resume(log, head);
+    const now = timestamp(options.clock.now());
+    const segment = new Segment(options.limits ?? { bytes: Number.POSITIVE_INFINITY, age: 0 });
+    await segment.begin(linesOfLast(log), { seq: end.last.seq + 1, at: now });
+    const torn = await structuralBreak(log);
     const problem =
-      made && options.log.size > 0
+      made && end.last.seq > 0
         ? 'the audit signing key was missing and is new: what the audit log held before is not proven'
-        : end.problem;
+        : (end.problem ?? torn);
     if (problem !== null) options.report.error({ last_seq: end.last.seq, head_seq: head.seq }, problem);
-    const trail = new AuditTrail(options, signer, { last: end.last, covered, problem });
+    const trail = new AuditTrail(options, signer, segment, { last: end.last, covered, problem });
     await trail.#writeHead();
     return trail;
   }
@@ -114,6 +153,16 @@ export class AuditTrail implements AuditSink {
   /** What is wrong with the trail as far as it is known without reading all of it. */
   get problem(): string | null {
     return this.#problem;
+  }
+
+  /** When the whole trail was verified last, by this process, and with what outcome; null if never. */
+  get verified(): { at: Timestamp; result: Verification } | null {
+    return this.#verified;
+  }
+
+  /** Whether a verification is running. */
+  get verifying(): boolean {
+    return this.#verifying !== null;
   }
 
   /**
@@ -137,9 +186,26 @@ export class AuditTrail implements AuditSink {
     return this.#search.query(query);
   }
 
-  /** Every line on disk as it was written, oldest first. */
-  lines(): AsyncIterable<string> {
-    return this.#options.log.lines();
+  /** Every line that is on disk now as it was written, oldest first. */
+  async *lines(): AsyncGenerator<string, void, undefined> {
+    const { files } = this.#options.log;
+    const size = this.#size;
+    for (const file of files) yield* file.lines(0, file === files.at(-1) ? size : Number.POSITIVE_INFINITY);
+  }
+
+  /** Everything that is on disk now. It may be read slowly: neither new lines nor new files get into it. */
+  async snapshot(): Promise<Snapshot> {
+    const { log, checkpoints, clock } = this.#options;
+    const [link, size] = [this.#last, this.#size];
+    const live = log.files.at(-1);
+    const files = log.files.map((file) => ({
+      file,
+      bytes: () => (file === live ? file.bytes(0, size) : file.bytes(0, Number.POSITIVE_INFINITY)),
+    }));
+    const statements = checkpoints.lines();
+    const head = await signCheckpoint(link, timestamp(clock.now()), this.#signer);
+    // The names are taken last: the file that grew may have been closed meanwhile, and then has one of its own.
+    return { files: files.map(({ file, bytes }) => ({ name: file.name, bytes })), checkpoints: statements, head };
   }
 
   /** Reads the whole log from its files and checks every line and signature; callers at the same time share one run. */
@@ -165,6 +231,7 @@ export class AuditTrail implements AuditSink {
 
   async #write(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await this.#rotateIfDue();
       // A group ends where a checkpoint is due. Appended in one turn, it is written as a whole or not at all.
       const group = this.#waiting.splice(0, CHECKPOINT_EVERY - (this.#last.seq % CHECKPOINT_EVERY));
       let link = this.#last;
@@ -187,11 +254,31 @@ export class AuditTrail implements AuditSink {
         continue;
       }
       this.#last = link;
+      this.#size = this.#options.log.size;
+      const [first] = written;
+      if (first !== undefined) this.#segment.wrote(link.seq - written.length + 1, first.at);
       if (texts.length > 0 && link.seq % CHECKPOINT_EVERY === 0) await this.#writeCheckpoint();
       this.#headTimer ??= setTimeout(() => this.#signHead(), HEAD_DELAY).unref();
       for (const { resolve } of written) resolve();
     }
     this.#writing = null;
+  }
+
+  /** A file that is closed ends with a checkpoint. One that cannot be closed goes on growing, and is tried again later. */
+  async #rotateIfDue(): Promise<void> {
+    const { log, clock, report } = this.#options;
+    const first = this.#segment.due(log.size, this.#last.seq + 1, timestamp(clock.now()));
+    if (first === null) return;
+    if (this.#last.seq > this.#covered) await this.#writeCheckpoint();
+    try {
+      if (!(await log.rotate(first))) return;
+      this.#segment.closed();
+      this.#size = log.size;
+      report.info({ first_seq: first, last_seq: this.#last.seq }, 'a file of the audit log was closed');
+    } catch (error) {
+      this.#segment.postpone(this.#last.seq + CHECKPOINT_EVERY);
+      report.error({ err: error, first_seq: first }, 'the audit log could not begin a new file');
+    }
   }
 
   /** The lines themselves are safe without it, so a failure is reported and the next checkpoint covers them. */
@@ -221,48 +308,22 @@ export class AuditTrail implements AuditSink {
   }
 
   async #verify(): Promise<Verification> {
-    // What is on disk now must still be there when the file has been read.
-    const head = this.#last;
-    const result = await verifyFiles(this.#options.logFiles, head, this.#signer.publicKey);
+    const { log, stored, clock, report } = this.#options;
+    const result = await log.still(async () => {
+      // What is on disk now must still be there when the files have been read.
+      const head = this.#last;
+      return verifyLog({ ...(await stored()), head, publicKey: this.#signer.publicKey });
+    });
+    this.#verified = { at: timestamp(clock.now()), result };
     if (result.first_bad !== null) {
       this.#problem = `the audit log is broken at line ${result.first_bad.seq}`;
-      this.#options.report.error({ first_bad: result.first_bad }, 'the audit log is broken');
+      report.error({ first_bad: result.first_bad }, 'the audit log is broken');
     }
     return result;
   }
 }
 
-/**
- * Where the chain goes on. Whatever is wrong at its end is not signed over: the next line is then chained to something
- * that the log does not hold, so that every later verification finds the place.
- */
-async function resume(log: GrowingFile, head: Link): Promise<{ last: Link; problem: string | null }> {
-  const text = await log.lastLine();
-  const parsed = text === null ? null : parseLine(text);
-  const end = parsed === null ? GENESIS : { seq: parsed.line.seq, hash: parsed.line.hash };
-  if (end.seq < head.seq) return { last: head, problem: 'lines are missing at the end of the audit log' };
-  if (end.seq === head.seq) {
-    const same = end.hash === head.hash && parsed?.intact !== false && (text === null || parsed !== null);
-    return { last: head, problem: same ? null : 'the last line of the audit log was changed' };
-  }
-  if (await continues(log, head, end)) return { last: end, problem: null };
-  return { last: { seq: end.seq, hash: head.hash }, problem: 'lines at the end of the audit log were changed' };
-}
-
-/** Whether unbroken lines lead from `head` to `end`: those written after the head was last signed, before a crash. */
-async function continues(log: GrowingFile, head: Link, end: Link): Promise<boolean> {
-  let last: Link | null = head.seq === 0 ? GENESIS : null;
-  for await (const text of log.lines()) {
-    const parsed = parseLine(text);
-    if (last === null) {
-      if (parsed?.line.seq !== head.seq) continue;
-      if (!parsed.intact || parsed.line.hash !== head.hash) return false;
-      last = head;
-    } else {
-      if (parsed?.intact !== true || parsed.line.seq !== last.seq + 1 || parsed.line.prev_hash !== last.hash)
-        return false;
-      last = { seq: parsed.line.seq, hash: parsed.line.hash };
-    }
-  }
-  return last?.seq === end.seq;
+async function* linesOfLast({ files, size }: LogFiles): AsyncGenerator<string, void, undefined> {
+  const live = files.at(-1);
+  if (live !== undefined) yield* live.lines(0, size);
 }

@@ -24,7 +24,7 @@ describe('the audit routes', () => {
     assert.equal(page.entries[0].details.name, 'robot');
     const verified = await app.inject({ url: '/api/audit/verify', headers });
     assert.deepEqual([verified.statusCode, verified.json().status, verified.json().lines], [200, 'intact', 1]);
-    const exported = await app.inject({ url: '/api/audit/export', headers });
+    const exported = await app.inject({ url: '/api/audit/export?format=ndjson', headers });
     assert.equal(exported.body, readFileSync(logOf(directory), 'utf8'));
     assert.match(exported.headers['content-disposition'] as string, /^attachment/);
     assert.match(
@@ -53,6 +53,7 @@ describe('the audit routes', () => {
       status: 409,
       first_bad_seq: 2,
       reason: 'changed',
+      file: 'certificate_audit.log',
     });
     assert.equal(app.auditTrail.problem, 'the audit log is broken at line 2');
     const health = (await app.inject('/health')).json();

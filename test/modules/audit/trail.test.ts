@@ -1,66 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { CertMateError } from '../../../src/errors.js';
+import { evidenceIn } from '../../../src/modules/audit/stored.js';
 import { AuditTrail } from '../../../src/modules/audit/trail.js';
 import { AppendLog } from '../../../src/store/append-log.js';
 import { Folder } from '../../../src/store/folder.js';
-import type { AuditEvent } from '../../../src/types.js';
-import { makeAuditKey, TestClock, temporaryDirectory } from '../../http/small-app.js';
-
-const silent = { info() {}, warn() {}, error() {} };
-
-interface Place {
-  directory: string;
-  log: string;
-  checkpoints: string;
-  head: string;
-  key: string;
-}
-
-function place(t: TestContext): Place {
-  const directory = temporaryDirectory(t);
-  const logs = join(directory, 'logs', 'audit');
-  const data = join(directory, 'data', 'audit');
-  return {
-    directory,
-    log: join(logs, 'certificate_audit.log'),
-    checkpoints: join(logs, 'certificate_audit.checkpoints'),
-    head: join(data, 'head.json'),
-    key: join(data, 'audit.key'),
-  };
-}
-
-async function open(t: TestContext, { directory, log, checkpoints }: Place, clock = new TestClock()) {
-  const trail = await AuditTrail.open({
-    log: await AppendLog.open(log),
-    checkpoints: await AppendLog.open(checkpoints),
-    logFiles: new Folder(join(directory, 'logs', 'audit')),
-    files: new Folder(join(directory, 'data', 'audit')),
-    generateKey: makeAuditKey,
-    clock,
-    report: silent,
-  });
-  t.after(() => trail.close());
-  return trail;
-}
-
-function event(resource: string, more: Partial<AuditEvent> = {}): AuditEvent {
-  return {
-    operation: 'create',
-    resource_type: 'certificate',
-    resource_id: resource,
-    status: 'success',
-    actor: { user: 'alice', ip_address: '192.0.2.1', request_id: 'r-1' },
-    ...more,
-  };
-}
-
-const linesOf = (path: string) => readFileSync(path, 'utf8').split('\n').slice(0, -1);
-const rewrite = (path: string, lines: string[]) => writeFileSync(path, lines.map((line) => `${line}\n`).join(''));
+import { RotatingLog } from '../../../src/store/rotating-log.js';
+import { makeAuditKey, TestClock } from '../../http/small-app.js';
+import { copied, event, forge, linesOf, open, type Place, place, rewrite, silent } from './place.js';
 
 /** A closed log of `count` lines. */
 async function written(t: TestContext, count: number): Promise<Place> {
@@ -165,8 +116,7 @@ describe('the audit trail', () => {
     for (const name of ['a', 'b', 'c']) await killed.record(event(name));
     const head = JSON.parse(readFileSync(where.head, 'utf8'));
     assert.equal(head.seq, 0, 'the head was signed at the start and not since');
-    const copy = { ...place(t) };
-    const trail = await open(t, await copied(where, copy));
+    const trail = await open(t, copied(t, where));
     await trail.record(event('d'));
     assert.equal(trail.problem, null);
     assert.deepEqual(await trail.verify().then(({ ok, lines }) => [ok, lines]), [true, 4]);
@@ -221,22 +171,16 @@ describe('the audit trail', () => {
 describe('a full disk', () => {
   test('fails the calls whose lines are not written and leaves the chain whole for the next', async (t) => {
     const where = place(t);
-    const real = await AppendLog.open(where.log);
+    const directory = join(where.directory, 'logs', 'audit');
+    const log = await RotatingLog.open(directory, 'certificate_audit.log');
+    const append = log.append.bind(log);
     let full = false;
-    const log = {
-      get size() {
-        return real.size;
-      },
-      append: (line: string) =>
-        full ? Promise.reject(new CertMateError('STORAGE_FULL', 'The disk is full.')) : real.append(line),
-      lines: (from?: number) => real.lines(from),
-      lastLine: () => real.lastLine(),
-      close: () => real.close(),
-    };
+    log.append = (line) =>
+      full ? Promise.reject(new CertMateError('STORAGE_FULL', 'The disk is full.')) : append(line);
     const trail = await AuditTrail.open({
       log,
       checkpoints: await AppendLog.open(where.checkpoints),
-      logFiles: new Folder(join(where.directory, 'logs', 'audit')),
+      stored: () => evidenceIn(directory),
       files: new Folder(join(where.directory, 'data', 'audit')),
       generateKey: makeAuditKey,
       clock: new TestClock(),
@@ -256,24 +200,9 @@ describe('a full disk', () => {
   });
 });
 
-async function copied(from: Place, to: Place): Promise<Place> {
-  const { mkdirSync } = await import('node:fs');
-  for (const name of ['log', 'checkpoints', 'head', 'key'] as const) {
-    mkdirSync(join(to[name], '..'), { recursive: true });
-    copyFileSync(from[name], to[name]);
-  }
-  return to;
-}
-
 describe('verification finds', () => {
   const COUNT = 150;
   const edit = (line: string) => line.replace('"user":"alice"', '"user":"mallory"');
-  /** The same line with a hash that fits its new text. */
-  const forge = (line: string, change: (text: string) => string) => {
-    const body = `${change(line.replace(/,"hash":"[0-9a-f]{64}"\}$/, ''))}}`;
-    return `${body.slice(0, -1)},"hash":"${createHash('sha256').update(body).digest('hex')}"}`;
-  };
-
   const CASES: [what: string, change: (lines: string[]) => string[], seq: number, reason: string][] = [
     ['a changed line', (lines) => lines.with(41, edit(lines[41] ?? '')), 42, 'changed'],
     ['a changed line with a hash made to fit', (lines) => lines.with(41, forge(lines[41] ?? '', edit)), 42, 'changed'],
@@ -319,7 +248,8 @@ describe('verification finds', () => {
       const trail = await open(t, where);
       await Promise.all(Array.from({ length: COUNT }, (_, index) => trail.record(event(`cert-${index + 1}`))));
       rewrite(where.log, change(linesOf(where.log)));
-      assert.deepEqual((await trail.verify()).first_bad, { seq, reason });
+      const file = 'certificate_audit.log';
+      assert.deepEqual((await trail.verify()).first_bad, { seq, reason, file });
       assert.match(trail.problem ?? '', new RegExp(`broken at line ${seq}`));
     });
   }
@@ -342,7 +272,11 @@ describe('verification finds', () => {
     rewrite(where.log, linesOf(where.log).slice(0, 120));
     rmSync(where.head);
     const trail = await open(t, where);
-    assert.deepEqual((await trail.verify()).first_bad, { seq: 121, reason: 'truncated' }, 'a checkpoint knows of 150');
+    assert.deepEqual(
+      (await trail.verify()).first_bad,
+      { seq: 121, reason: 'truncated', file: 'certificate_audit.log' },
+      'a checkpoint knows of 150',
+    );
   });
 
   test('a checkpoint that somebody else signed', async (t) => {
@@ -358,14 +292,14 @@ describe('verification finds', () => {
     const trail = await open(t, where);
     await trail.record(event('a'));
     truncateSync(where.log);
-    assert.deepEqual((await trail.verify()).first_bad, { seq: 1, reason: 'truncated' });
+    assert.deepEqual((await trail.verify()).first_bad, { seq: 1, reason: 'truncated', file: 'certificate_audit.log' });
   });
 });
 
 describe('a search', () => {
   test('gives newest first, filters, and pages neither repeat nor skip while lines are added', async (t) => {
     const clock = new TestClock();
-    const trail = await open(t, place(t), clock);
+    const trail = await open(t, place(t), { clock });
     for (let batch = 0; batch < 12; batch += 1) {
       await Promise.all(
         Array.from({ length: 100 }, (_, index) =>
