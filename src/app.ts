@@ -84,7 +84,8 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(health, { version });
   await app.register(metrics);
   await app.register(foundation, { config, clock });
-  await app.register(audit, { dataDir, logDir, clock, generateKey: () => app.keys.generate('ed25519') });
+  const { auditMaxMb: maxMb, auditMaxDays: maxDays } = config;
+  await app.register(audit, { dataDir, logDir, maxMb, maxDays, clock, generateKey: () => app.keys.generate('ed25519') });
   await app.register(settingsPlugin, { rateLimits: DEFAULT_LIMITS });
 
   await app.register(caPlugin);
