@@ -9,9 +9,11 @@ import { openLane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
+import { plainPort } from './http/plain-port.js';
 import { errorHandler, frameworkErrors } from './http/problem.js';
 import { publicScope } from './http/public.js';
 import { requestIdentity } from './http/request.js';
+import { SecureServers } from './http/secure-servers.js';
 import { PATIENCE, serverOptions } from './http/server.js';
 import { assets } from './http/static.js';
 import { createLog } from './log.js';
@@ -43,9 +45,10 @@ import { profileRoutes } from './modules/profiles/routes.js';
 import { DEFAULT_LIMITS, rateLimit } from './modules/rate-limit/plugin.js';
 import { renewalPlugin } from './modules/renewal/plugin.js';
 import { renewalRoutes } from './modules/renewal/routes.js';
+import { selfCheckPlugin } from './modules/self-check/plugin.js';
 import { settingsPlugin } from './modules/settings/plugin.js';
 import { settingsRoutes } from './modules/settings/routes.js';
-import { selfCheckPlugin } from './modules/self-check/plugin.js';
+import { tlsPlugin } from './modules/tls/plugin.js';
 import type { Clock } from './types.js';
 
 export interface AppOptions {
@@ -58,15 +61,16 @@ export interface AppOptions {
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
 export async function buildApp({ config, clock = systemClock, logger }: AppOptions): Promise<FastifyInstance> {
   const lane = openLane();
+  const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
-    ...serverOptions(config, PATIENCE, lane),
+    ...serverOptions(config, PATIENCE, lane, secure),
     loggerInstance: logger ?? createLog(config),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
   });
   app.decorate('lane', lane);
   try {
-    await assemble(app, config, clock);
+    await assemble(app, config, clock, secure);
   } catch (error) {
     await app.close();
     throw error;
@@ -74,12 +78,18 @@ export async function buildApp({ config, clock = systemClock, logger }: AppOptio
   return app;
 }
 
-async function assemble(app: FastifyInstance, config: Config, clock: Clock): Promise<void> {
+async function assemble(
+  app: FastifyInstance,
+  config: Config,
+  clock: Clock,
+  secure: SecureServers | null,
+): Promise<void> {
   const { dataDir, logDir, publicUrl, apiToken } = config;
 
   app.setErrorHandler(errorHandler);
   await app.register(requestIdentity);
   await app.register(access);
+  await app.register(plainPort, { port: config.httpPort, publicUrl });
   await app.register(openapi, { version, publicUrl });
   await app.register(health, { version });
   await app.register(metrics);
@@ -91,6 +101,7 @@ async function assemble(app: FastifyInstance, config: Config, clock: Clock): Pro
   await app.register(caPlugin);
   await app.register(crlPlugin);
   await app.register(ocspPlugin);
+  await app.register(tlsPlugin, { servers: secure });
   await app.register(profilesPlugin);
   await app.register(idempotencyPlugin);
   await app.register(clientCertsPlugin);

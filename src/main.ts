@@ -1,4 +1,5 @@
-/** The process: configuration in, app built, listening, drained on SIGTERM. Nothing else. */
+/** The process: configuration in, app built, listening, files read again on SIGHUP, drained on SIGTERM. Nothing else. */
+import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import { type Config, readConfig } from './config.js';
 import { StartupError } from './errors.js';
@@ -12,13 +13,12 @@ async function serve(config: Config): Promise<void> {
   const app = await buildApp({ config });
   const { firstToken } = app.auth;
   try {
-    await app.listen({ host: config.host, port: config.port });
-  } catch (cause) {
+    await listen(app, config);
+  } catch (error) {
     await app.close();
     // The key of this first start exists from now on: its one chance to be seen must not pass.
     if (firstToken !== null) print(keyLines(firstToken));
-    const { code } = cause as NodeJS.ErrnoException;
-    throw new StartupError(`cannot listen on ${config.host}:${config.port} (${code})`, { cause });
+    throw error;
   }
   greet(config, app.authority.fingerprint, firstToken);
   const warm = ({ issuance }: typeof app.settings.current) => app.keys.warm(issuance.default_key_type);
@@ -41,6 +41,33 @@ async function serve(config: Config): Promise<void> {
   };
   process.on('SIGTERM', drain);
   process.on('SIGINT', drain);
+  process.on('SIGHUP', () => void reload(app));
+}
+
+/** Opens the port, and that for relying parties if there is one. @throws StartupError */
+async function listen(app: FastifyInstance, { host, port, httpPort, tls }: Config): Promise<void> {
+  let wanted = port;
+  try {
+    const scheme = tls === 'off' ? 'http:' : 'https:';
+    const listenTextResolver = (address: string) => `Server listening at ${address.replace(/^http:/, scheme)}`;
+    await app.listen({ host, port, listenTextResolver });
+    wanted = httpPort ?? 0;
+    await app.listenPlainly(host);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new StartupError(`cannot listen on ${host}:${wanted} (${code})`, { cause });
+  }
+}
+
+/** Reads again what operators change while the server runs. What cannot be read leaves everything as it was. */
+async function reload(app: FastifyInstance): Promise<void> {
+  await app.tls?.refresh();
+  try {
+    await app.profiles.reload();
+    app.log.info({ signal: 'SIGHUP' }, 'profiles and TLS certificate read again');
+  } catch (error) {
+    app.log.error({ err: error }, `the profiles stay as they were: ${(error as Error).message}`);
+  }
 }
 
 /** Says on standard output where everything is; the first run's admin token is shown here and nowhere else, once. */

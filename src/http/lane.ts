@@ -5,8 +5,7 @@
  * Whoever takes requests here keeps to what the routes do: the same limits, the same headers, the same answer. The routes
  * are there all the same, for every request that is unusual in any way, and for the API's description.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { FastifyServerFactory } from 'fastify';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 
 export interface Lane {
   /** Answers a request, or gives false and has touched nothing: then Fastify answers it. */
@@ -22,24 +21,10 @@ declare module 'fastify' {
 /** A lane that nobody uses yet. */
 export const openLane = (): Lane => ({ take: () => false });
 
-/** The server on which a lane runs beside Fastify. */
-export function serverWith(lane: Lane): FastifyServerFactory<Server> {
-  return (handler, options) => {
-    const fastify = handler as unknown as RequestListener;
-    const { http, keepAliveTimeout, requestTimeout, connectionTimeout } = options as unknown as {
-      http: object;
-      keepAliveTimeout: number;
-      requestTimeout: number;
-      connectionTimeout: number;
-    };
-    const server = createServer(http, (request, response) => {
-      if (!lane.take(request, response)) fastify(request, response);
-    });
-    // What Fastify sets on a server of its own making.
-    server.keepAliveTimeout = keepAliveTimeout;
-    server.requestTimeout = requestTimeout;
-    server.setTimeout(connectionTimeout);
-    return server;
+/** The listener of a server on which a lane runs beside Fastify. */
+export function laneOr(lane: Lane, fastify: RequestListener): RequestListener {
+  return (request, response) => {
+    if (!lane.take(request, response)) fastify(request, response);
   };
 }
 

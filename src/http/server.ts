@@ -1,10 +1,17 @@
 /** How the HTTP server itself behaves: ids, proxies, limits, its own errors and its log lines. */
-import type { Server } from 'node:http';
-import { type FastifyHttpOptions, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  type FastifyHttpOptions,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerFactory,
+  LogController,
+} from 'fastify';
 import type { Config } from '../config.js';
-import { openLane, serverWith } from './lane.js';
+import { laneOr, openLane } from './lane.js';
 import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
+import type { SecureServers } from './secure-servers.js';
 
 /** The longest path parameter, in characters: an identifier has up to 128, each perhaps percent-encoded. */
 const MAX_PARAMETER = 3 * 128;
@@ -32,15 +39,39 @@ export const PATIENCE = {
   checks: 2_000,
 } as const;
 
-/** Options for `fastify()`; the logger is the caller's to add. */
+export type Patience = Record<keyof typeof PATIENCE, number>;
+
+/** A server that is as patient as it says. @param secure where its connections are encrypted; else they are plain */
+export function createPatientServer(
+  listener: RequestListener,
+  patience: Patience,
+  secure: SecureServers | null = null,
+): Server {
+  const options = { headersTimeout: patience.headers, connectionsCheckingInterval: patience.checks };
+  const server =
+    secure === null
+      ? createServer(options, listener)
+      : secure.create({ ...options, handshakeTimeout: patience.headers }, listener);
+  server.keepAliveTimeout = patience.keepAlive;
+  server.requestTimeout = patience.request;
+  server.setTimeout(patience.silence);
+  return server;
+}
+
+/**
+ * Options for `fastify()`; the logger is the caller's to add.
+ * @param secure given, the server speaks TLS and nothing else
+ */
 export function serverOptions(
   config: Pick<Config, 'trustProxy'>,
-  patience: Record<keyof typeof PATIENCE, number> = PATIENCE,
+  patience: Patience = PATIENCE,
   lane = openLane(),
+  secure: SecureServers | null = null,
 ) {
+  const serverFactory: FastifyServerFactory<Server> = (handler) =>
+    createPatientServer(laneOr(lane, handler as unknown as RequestListener), patience, secure);
   return {
-    serverFactory: serverWith(lane),
-    http: { headersTimeout: patience.headers, connectionsCheckingInterval: patience.checks },
+    serverFactory,
     requestTimeout: patience.request,
     connectionTimeout: patience.silence,
     keepAliveTimeout: patience.keepAlive,

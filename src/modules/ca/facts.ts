@@ -2,13 +2,13 @@
 import type { z } from 'zod';
 import { timestamp } from '../../clock.js';
 import { publicKeyFacts } from '../../pki/keys.js';
+import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { CertificateAuthority } from './authority.js';
 import type { authorityFacts } from './schema.js';
 
-/** @param publicUrl base of the URLs that relying parties use, no trailing slash */
 export function factsOf(
   authority: CertificateAuthority,
-  publicUrl: string,
+  urls: RelyingPartyUrls,
   now: Date,
 ): z.output<typeof authorityFacts> {
   const { certificate } = authority;
@@ -28,8 +28,8 @@ export function factsOf(
     subject_key_identifier: authority.keyIdentifier.toString('hex'),
     certificate_pem: authority.pem,
     chain_pem: authority.chainPem,
-    crl_url: `${publicUrl}/api/crl/download/der`,
-    ocsp_url: `${publicUrl}/api/ocsp`,
-    ca_url: `${publicUrl}/api/ca/download/der`,
+    crl_url: urls.crl,
+    ocsp_url: urls.ocsp,
+    ca_url: urls.caIssuers,
   };
 }

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
+import { relyingPartyUrls } from '../../relying-party-urls.js';
 import { factsOf } from './facts.js';
 import { authorityFacts } from './schema.js';
 
@@ -9,13 +10,14 @@ const tags = ['Certificate authority'];
 
 export const caRoutes: FastifyPluginAsyncZod = async (app) => {
   const { authority, config, clock } = app;
+  const urls = relyingPartyUrls(config.relyingPartyUrl);
   const validator = {
     etag: `"${authority.fingerprint.replaceAll(':', '')}"`,
     lastModified: authority.certificate.notBefore,
   };
 
   app.get('/ca', { schema: { summary: 'Facts of the CA', tags, response: { 200: authorityFacts } } }, async () =>
-    factsOf(authority, config.publicUrl, clock.now()),
+    factsOf(authority, urls, clock.now()),
   );
 
   for (const [format, body, mediaType] of [

@@ -4,11 +4,11 @@ import { CertMateError } from '../../errors.js';
 import type { Extension, KeyUsage } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
+import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { Store } from '../../store/store.js';
 import type { AuditSink, CertificateRecord, CertificateType, Clock, Identifier, KeyType, Serial } from '../../types.js';
 import type { Subject } from './identity.js';
 import type { Validity } from './lifetime.js';
-import type { RelyingPartyUrls } from './profile.js';
 
 /** What signs: the CA. */
 export interface Issuer {

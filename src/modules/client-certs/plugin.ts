@@ -1,8 +1,8 @@
 /** Joins store, CA, keys, CRL and audit to the life of client certificates, offered as `app.certificates`. */
 import plugin from 'fastify-plugin';
+import { relyingPartyUrls } from '../../relying-party-urls.js';
 import { CertificateBundles } from './bundles.js';
 import { CertificateLifecycle } from './lifecycle.js';
-import { relyingPartyUrls } from './profile.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -23,7 +23,7 @@ export const clientCertsPlugin = plugin(
         crl,
         audit,
         clock,
-        urls: relyingPartyUrls(config.publicUrl),
+        urls: relyingPartyUrls(config.relyingPartyUrl),
         get defaultKeyType() {
           return settings.current.issuance.default_key_type;
         },

@@ -17,23 +17,8 @@ import {
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
 import { keyIdentifier } from '../../pki/keys.js';
+import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { CertificateType } from '../../types.js';
-
-/** Where relying parties find the CRL, the OCSP responder and the CA certificate. */
-export interface RelyingPartyUrls {
-  crl: string;
-  ocsp: string;
-  caIssuers: string;
-}
-
-/** @param publicUrl base without trailing slash */
-export function relyingPartyUrls(publicUrl: string): RelyingPartyUrls {
-  return {
-    crl: `${publicUrl}/api/crl/download/der`,
-    ocsp: `${publicUrl}/api/ocsp`,
-    caIssuers: `${publicUrl}/api/ca/download/der`,
-  };
-}
 
 /** What keys are usually for: keyEncipherment with RSA only (RFC 5480 §3, RFC 8410 §5). */
 export function usualKeyUsages(algorithm: PublicKeyFacts['algorithm']): KeyUsage[] {

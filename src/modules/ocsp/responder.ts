@@ -71,7 +71,7 @@ export class OcspResponder {
   /** Issuer name and key hash per algorithm, concatenated. */
   readonly #issuer: Record<(typeof HASHES)[number], Buffer>;
   readonly #presigned = new PresignedAnswers();
-  /** Delegates that may still have answers in caches: the present one last. */
+  /** Of delegates, which may still have answers in caches, and of others that no record tells of. */
   readonly #serials = new Set<Serial>();
   readonly #malformed = this.tallies.of('malformed', 'none');
   readonly #unauthorized = this.tallies.of('unauthorized', 'none');
@@ -100,6 +100,11 @@ export class OcspResponder {
   /** The delegate that signs now. */
   get delegate(): Delegate {
     return this.#delegate;
+  }
+
+  /** From now on answers `good` for a serial number that no record has: of a certificate that the CA signed for this server. */
+  vouchFor(serial: Serial): void {
+    this.#serials.add(serial);
   }
 
   /** The state of a serial number as answers tell it; undefined for one never issued. */

@@ -9,11 +9,13 @@ import { type ProfileRules, profileParams, profileRules } from './schema.js';
 type ProfileFiles = Pick<Folder, 'list' | 'read' | 'write' | 'remove'>;
 
 const SUFFIX = '.json';
+/** What the lock guards: one change of them at a time, and none while all are read. */
+const FILES = 'profiles';
 
 export class Profiles {
   readonly #files: ProfileFiles;
   readonly #builtIn = new Map<string, Profile>();
-  readonly #own = new Map<string, Profile>();
+  #own = new Map<string, Profile>();
   readonly #lock = new KeyedLock();
 
   private constructor(files: ProfileFiles) {
@@ -29,16 +31,32 @@ export class Profiles {
    */
   static async open(files: ProfileFiles): Promise<Profiles> {
     const profiles = new Profiles(files);
-    for (const file of await files.list()) {
+    await profiles.reload();
+    return profiles;
+  }
+
+  /**
+   * Reads the operator's own profiles again, after somebody has changed their files.
+   * @throws StartupError one is damaged: then all stay as they were
+   */
+  reload(): Promise<void> {
+    return this.#lock.run(FILES, async () => {
+      this.#own = await this.#read();
+    });
+  }
+
+  async #read(): Promise<Map<string, Profile>> {
+    const own = new Map<string, Profile>();
+    for (const file of await this.#files.list()) {
       if (!file.endsWith(SUFFIX)) continue;
       const name = file.slice(0, -SUFFIX.length);
       if (!profileParams.safeParse({ name }).success) {
         throw new StartupError(`profiles/${file} has a name that no cert_usage can have. Rename or remove it.`);
       }
-      const contents = await files.read(file);
-      if (contents !== null) profiles.#own.set(name, new Profile(name, 'own', parseRules(file, contents)));
+      const contents = await this.#files.read(file);
+      if (contents !== null) own.set(name, new Profile(name, 'own', parseRules(file, contents)));
     }
-    return profiles;
+    return own;
   }
 
   /** The profile that a `cert_usage` picks: the one of that name, the operator's before ours, else the fallback. */
@@ -65,7 +83,7 @@ export class Profiles {
 
   /** Makes or replaces an own profile; it is on disk, and in effect, when this resolves. */
   put(name: string, rules: ProfileRules): Promise<{ profile: Profile; created: boolean }> {
-    return this.#lock.run(name, async () => {
+    return this.#lock.run(FILES, async () => {
       const profile = new Profile(name, 'own', rules);
       await this.#files.write(`${name}${SUFFIX}`, `${JSON.stringify(rules, null, 2)}\n`);
       const created = !this.#own.has(name);
@@ -79,7 +97,7 @@ export class Profiles {
    * @throws CertMateError NOT_FOUND; CONFLICT a built-in one stays
    */
   remove(name: string): Promise<void> {
-    return this.#lock.run(name, async () => {
+    return this.#lock.run(FILES, async () => {
       if (!this.#own.has(name)) {
         if (this.#builtIn.has(name)) {
           throw new CertMateError(
