@@ -22,5 +22,5 @@ RUN mkdir -m 0700 data logs && chown node:node data logs
 USER node
 EXPOSE 8000
 VOLUME ["/app/data", "/app/logs"]
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.CERTMATE_PORT || 8000) + '/health').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["node", "-e", "const { CERTMATE_TLS: tls = 'off', CERTMATE_PORT: port = 8000 } = process.env; require(tls === 'off' ? 'node:http' : 'node:https').get({ host: '127.0.0.1', port, path: '/health', rejectUnauthorized: false }, (answer) => process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 CMD ["node", "dist/main.js"]

@@ -125,16 +125,19 @@ test('its steps give a server that starts, is healthy by its own HEALTHCHECK, an
   const check = () => spawnSync(process.execPath, probe, { env, cwd: app }).status;
   assert.equal(check(), 1, 'unhealthy while nothing listens');
 
-  const server = spawn(process.execPath, main, { cwd: app, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  t.after(() => server.kill('SIGKILL'));
-  let output = '';
-  for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
-  const deadline = performance.now() + 20_000;
-  while (check() !== 0) {
-    assert.ok(server.exitCode === null && performance.now() < deadline, output);
+  for (const tls of ['off', 'self']) {
+    env['CERTMATE_TLS'] = tls;
+    const server = spawn(process.execPath, main, { cwd: app, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    t.after(() => server.kill('SIGKILL'));
+    let output = '';
+    for (const stream of [server.stdout, server.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+    const deadline = performance.now() + 20_000;
+    while (check() !== 0) {
+      assert.ok(server.exitCode === null && performance.now() < deadline, output);
+    }
+    server.kill('SIGTERM');
+    const [code] = await once(server, 'exit');
+    assert.equal(code, 0, output);
   }
-  server.kill('SIGTERM');
-  const [code] = await once(server, 'exit');
-  assert.equal(code, 0, output);
   assert.ok(existsSync(join(app, 'data', 'certs', 'ca', 'ca.crt')), 'what it stores lies in the volume');
 });

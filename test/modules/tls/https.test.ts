@@ -1,6 +1,6 @@
 // CertMate as an HTTPS server, asked by clients that it does not know: node:https, OpenSSL and curl.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectPlainly } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -189,8 +189,21 @@ describe('CERTMATE_TLS=files', () => {
     assert.ok(await shown('one'));
 
     put(second);
+    const profiles = join(folder, 'data', 'profiles');
+    mkdirSync(profiles);
+    writeFileSync(join(profiles, 'lab.json'), '{"description": "The laboratory."}');
     server.signal('SIGHUP');
     await waitFor(() => shown('two'), server.output, 8);
+    const lab = () => {
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      return fetchSecure({ port, ca: join(folder, 'two.crt') }, '/api/profiles/lab', { headers });
+    };
+    await waitFor(async () => (await lab()).status === 200, server.output);
+    // One that is damaged changes nothing.
+    writeFileSync(join(profiles, 'lab.json'), '{');
+    server.signal('SIGHUP');
+    await waitFor(async () => server.output().includes('the profiles stay as they were'), server.output);
+    assert.equal((await lab()).status, 200);
 
     put(third);
     await waitFor(() => shown('three'), server.output, 30);
