@@ -15,12 +15,15 @@ import { publicScope } from './http/public.js';
 import { requestIdentity } from './http/request.js';
 import { SecureServers } from './http/secure-servers.js';
 import { PATIENCE, serverOptions } from './http/server.js';
+import { sessions } from './http/sessions.js';
 import { assets } from './http/static.js';
 import { createLog } from './log.js';
 import { audit } from './modules/audit/plugin.js';
 import { auditRoutes } from './modules/audit/routes.js';
 import { auth } from './modules/auth/plugin.js';
 import { keyRoutes } from './modules/auth/routes.js';
+import { sessionRoutes } from './modules/auth/session-routes.js';
+import { userRoutes } from './modules/auth/user-routes.js';
 import { backupPlugin } from './modules/backup/plugin.js';
 import { backupRoutes } from './modules/backup/routes.js';
 import { batch } from './modules/batch/plugin.js';
@@ -95,7 +98,14 @@ async function assemble(
   await app.register(metrics);
   await app.register(foundation, { config, clock });
   const { auditMaxMb: maxMb, auditMaxDays: maxDays } = config;
-  await app.register(audit, { dataDir, logDir, maxMb, maxDays, clock, generateKey: () => app.keys.generate('ed25519') });
+  await app.register(audit, {
+    dataDir,
+    logDir,
+    maxMb,
+    maxDays,
+    clock,
+    generateKey: () => app.keys.generate('ed25519'),
+  });
   await app.register(settingsPlugin, { rateLimits: DEFAULT_LIMITS });
 
   await app.register(caPlugin);
@@ -109,6 +119,7 @@ async function assemble(
   await app.register(selfCheckPlugin);
   await app.register(renewalPlugin);
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
+  await app.register(sessions, { publicUrl, clock });
   await app.register(auth, { dataDir, clock, apiToken });
   await app.register(rateLimit, { enabled: config.rateLimits, limits: app.settings.current.rate_limits });
   app.settings.subscribe(({ rate_limits }) => Object.assign(app.rateLimits, rate_limits));
@@ -126,6 +137,8 @@ async function assemble(
       batchRoutes,
       renewalRoutes,
       keyRoutes,
+      sessionRoutes,
+      userRoutes,
       auditRoutes,
       backupRoutes,
       settingsRoutes,
@@ -135,8 +148,7 @@ async function assemble(
   await app.register(assets);
   await app.register(pages, {
     publicUrl,
-    clock,
-    principal: (id) => app.auth.principal(id),
+    appearance: () => app.settings.current.appearance,
     pages: [dashboardPlugin],
   });
   await app.ready();

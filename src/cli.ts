@@ -5,7 +5,7 @@ import { backup, restoreBackup } from './cli/backup.js';
 import { doctor, reindexJournal, verifyAudit } from './cli/doctor.js';
 import { importCerts } from './cli/import-certs.js';
 import { print } from './cli/place.js';
-import { createKey, importCa } from './cli/setup.js';
+import { createKey, createUser, importCa } from './cli/setup.js';
 import { orExit } from './exit.js';
 
 const USAGE = `Usage: certmate <command> [options]
@@ -19,6 +19,9 @@ const USAGE = `Usage: certmate <command> [options]
                                  are there; also those of CertMate's older layout
   key create --name NAME --role viewer|operator|admin
                                  make an API key; it is shown once
+  user create --name NAME --role viewer|operator|admin [--password-file FILE]
+                                 make a user of the dashboard; without a file a password is made and shown once. Either
+                                 is to be changed at the first sign-in
   backup --out FILE --passphrase-file FILE
                                  put everything into one sealed file (a running server does it at POST /api/ca/backup)
   restore --from FILE --passphrase-file FILE
@@ -44,6 +47,7 @@ const COMMANDS: Record<string, { options: Options; run: (args: Arguments) => Pro
   },
   'import-certs': { options: { from: 'value', usage: 'value', 'dry-run': 'flag' }, run: importCerts },
   'key create': { options: { name: 'value', role: 'value' }, run: createKey },
+  'user create': { options: { name: 'value', role: 'value', 'password-file': 'value' }, run: createUser },
   backup: { options: { out: 'value', 'passphrase-file': 'value' }, run: backup },
   restore: { options: { from: 'value', 'passphrase-file': 'value' }, run: restoreBackup },
   doctor: { options: { repair: 'flag', json: 'flag' }, run: doctor },

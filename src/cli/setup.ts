@@ -1,13 +1,18 @@
-/** `import-ca` and `key create`: what is done before or beside the first start. */
+/** `import-ca`, `key create` and `user create`: what is done before or beside the first start. */
 import { join } from 'node:path';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config.js';
-import { ApiKeys } from '../modules/auth/api-keys.js';
+import { CertMateError, StartupError } from '../errors.js';
+import { openAccounts } from '../modules/auth/open-accounts.js';
 import { importAuthority } from '../modules/ca/establish.js';
 import { Folder } from '../store/folder.js';
-import type { Role } from '../types.js';
+import type { Actor, Role } from '../types.js';
 import { type Arguments, UsageError } from './arguments.js';
-import { locked, print, readSecret, readText } from './place.js';
+import { locked, print, readSecret, readText, withTrail } from './place.js';
+
+/** Whoever is at the machine itself. */
+const ACTOR: Actor = { user: 'system', ip_address: null, request_id: null };
+const SYSTEM = { name: 'system', role: 'admin' } as const;
 
 export async function importCa(args: Arguments): Promise<void> {
   const config = readConfig();
@@ -29,13 +34,43 @@ export async function createKey(args: Arguments): Promise<void> {
   const name = args.text('name');
   const role = args.text('role');
   if (!isRole(role)) throw new UsageError('--role must be viewer, operator or admin');
-  const { dataDir, apiToken: operatorToken } = readConfig();
-  await locked(dataDir, async () => {
-    const files = new Folder(join(dataDir, 'auth'));
-    const keys = await ApiKeys.open({ files, clock: systemClock, operatorToken });
-    const { token } = await keys.create({ name, role, expires_at: null }, { name: 'system', role: 'admin' });
+  await withAccounts(async ({ keys }) => {
+    const { token } = await keys.create({ name, role, expires_at: null }, SYSTEM, ACTOR);
     print(token);
   });
+}
+
+export async function createUser(args: Arguments): Promise<void> {
+  const name = args.text('name');
+  const role = args.text('role');
+  if (!isRole(role)) throw new UsageError('--role must be viewer, operator or admin');
+  if (!/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(name)) {
+    throw new UsageError('--name must be 1 to 64 letters, digits or . _ @ -, beginning with a letter or digit');
+  }
+  const given = args.optional('password-file') !== undefined;
+  const chosen = given ? { password: await readSecret(args, 'password-file') } : {};
+  await withAccounts(async ({ users }) => {
+    const { password } = await users.create({ name, role, ...chosen }, SYSTEM, ACTOR);
+    print(password === null ? `Made the user ${name}.` : password);
+  });
+}
+
+/** Does `work` on keys and users, which nobody else uses meanwhile. What it refuses is shown as it is. */
+async function withAccounts(
+  work: (accounts: Awaited<ReturnType<typeof openAccounts>>) => Promise<void>,
+): Promise<void> {
+  const { dataDir, logDir, apiToken: operatorToken } = readConfig();
+  await locked(dataDir, () =>
+    withTrail({ dataDir, auditLogDir: join(logDir, 'audit') }, async (audit) => {
+      const files = new Folder(join(dataDir, 'auth'));
+      const options = { files, clock: systemClock, operatorToken, audit, firstKey: false, endSessions: () => 0 };
+      try {
+        await work(await openAccounts(options));
+      } catch (error) {
+        throw error instanceof CertMateError ? new StartupError(error.message, { cause: error }) : error;
+      }
+    }),
+  );
 }
 
 function isRole(text: string): text is Role {

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
 import type { AuditEvent, Role } from '../types.js';
+import { toProblem } from './problem.js';
 import { actorOf } from './request.js';
 
 /** The classes of rate limit; the numbers belong to modules/rate-limit. `none` escapes the ceiling as well. */
@@ -19,6 +20,13 @@ export interface AccessRow {
   limit: LimitClass;
   /** Values of path parameters that need more than `role`: parameter → value → role. */
   stricter?: Record<string, Record<string, Role>>;
+  /**
+   * Open to keys that are limited to some certificates: what it does and shows is held against their limits further on
+   * (reach.ts). Anything else is about more than they may touch.
+   */
+  limitedKeys?: true;
+  /** Open to somebody who has to change the password first. */
+  beforePasswordChange?: true;
 }
 
 export type AccessTable = Record<string, AccessRow>;
@@ -46,42 +54,49 @@ const open = (limit: LimitClass): AccessRow => ({ role: 'public', limit });
 const viewer: AccessRow = { role: 'viewer', limit: 'default' };
 const operator: AccessRow = { role: 'operator', limit: 'default' };
 const admin: AccessRow = { role: 'admin', limit: 'default' };
+const someViewer: AccessRow = { ...viewer, limitedKeys: true };
+const someOperator: AccessRow = { ...operator, limitedKeys: true };
+const someAdmin: AccessRow = { ...admin, limitedKeys: true };
+const own: AccessRow = { ...someViewer, beforePasswordChange: true };
 
 /**
  * `METHOD /url` → row. Names of parameters and a slash at the end do not matter; HEAD goes by GET's row; a row that ends in
  * `*` stands for every route that begins so (only for what a plugin registers file by file).
  */
 export const ACCESS: AccessTable = {
-  'GET /api/client-certs': viewer,
-  'POST /api/client-certs': { role: 'operator', limit: 'create' },
-  'POST /api/client-certs/create': { role: 'operator', limit: 'create' },
-  'POST /api/client-certs/csr/create': { role: 'operator', limit: 'create' },
-  'POST /api/client-certs/csr/inspect': operator,
-  'POST /api/client-certs/csr/submit': { role: 'operator', limit: 'create' },
+  'GET /api/client-certs': someViewer,
+  'POST /api/client-certs': { ...someOperator, limit: 'create' },
+  'POST /api/client-certs/create': { ...someOperator, limit: 'create' },
+  'POST /api/client-certs/csr/create': { ...someOperator, limit: 'create' },
+  'POST /api/client-certs/csr/inspect': someOperator,
+  'POST /api/client-certs/csr/submit': { ...someOperator, limit: 'create' },
   'GET /api/client-certs/stats': viewer,
-  'POST /api/client-certs/batch': { role: 'operator', limit: 'batch' },
-  'GET /api/client-certs/batch/:job': operator,
-  'DELETE /api/client-certs/batch/:job': operator,
-  'GET /api/client-certs/batch/:job/events': operator,
-  'GET /api/client-certs/batch/:job/results.csv': operator,
-  'GET /api/client-certs/batch/:job/results.zip': operator,
-  'GET /api/client-certs/:id': viewer,
-  'GET /api/client-certs/:id/download/:type': { ...viewer, stricter: { type: { key: 'operator', zip: 'operator' } } },
-  'POST /api/client-certs/:id/download/p12': operator,
-  'PATCH /api/client-certs/:id': operator,
-  'DELETE /api/client-certs/:id': admin,
-  'POST /api/client-certs/:id/renew': { role: 'operator', limit: 'renew' },
-  'POST /api/client-certs/:id/revoke': admin,
-  'POST /api/client-certs/:id/unhold': admin,
-  'POST /api/client-certs/revoke': admin,
-  'POST /api/client-certs/bulk/revoke': { role: 'admin', limit: 'batch' },
-  'POST /api/client-certs/bulk/renew': { role: 'operator', limit: 'batch' },
-  'POST /api/client-certs/bulk/tag': { role: 'operator', limit: 'batch' },
+  'POST /api/client-certs/batch': { ...someOperator, limit: 'batch' },
+  'GET /api/client-certs/batch/:job': someOperator,
+  'DELETE /api/client-certs/batch/:job': someOperator,
+  'GET /api/client-certs/batch/:job/events': someOperator,
+  'GET /api/client-certs/batch/:job/results.csv': someOperator,
+  'GET /api/client-certs/batch/:job/results.zip': someOperator,
+  'GET /api/client-certs/:id': someViewer,
+  'GET /api/client-certs/:id/download/:type': {
+    ...someViewer,
+    stricter: { type: { key: 'operator', zip: 'operator' } },
+  },
+  'POST /api/client-certs/:id/download/p12': someOperator,
+  'PATCH /api/client-certs/:id': someOperator,
+  'DELETE /api/client-certs/:id': someAdmin,
+  'POST /api/client-certs/:id/renew': { ...someOperator, limit: 'renew' },
+  'POST /api/client-certs/:id/revoke': someAdmin,
+  'POST /api/client-certs/:id/unhold': someAdmin,
+  'POST /api/client-certs/revoke': someAdmin,
+  'POST /api/client-certs/bulk/revoke': { ...someAdmin, limit: 'batch' },
+  'POST /api/client-certs/bulk/renew': { ...someOperator, limit: 'batch' },
+  'POST /api/client-certs/bulk/tag': { ...someOperator, limit: 'batch' },
   'GET /api/renewals': viewer,
   'POST /api/renewals/run': admin,
 
-  'GET /api/profiles': viewer,
-  'GET /api/profiles/:name': viewer,
+  'GET /api/profiles': someViewer,
+  'GET /api/profiles/:name': someViewer,
   'PUT /api/profiles/:name': admin,
   'DELETE /api/profiles/:name': admin,
 
@@ -100,8 +115,18 @@ export const ACCESS: AccessTable = {
 
   'GET /api/settings': admin,
   'PATCH /api/settings': admin,
+  'POST /api/auth/login': open('login'),
+  'POST /api/auth/logout': own,
+  'GET /api/auth/me': own,
+  'POST /api/auth/password': { ...own, limit: 'login' },
+  'GET /api/users': admin,
+  'POST /api/users': admin,
+  'GET /api/users/:id': admin,
+  'PATCH /api/users/:id': admin,
+  'DELETE /api/users/:id': admin,
+  'DELETE /api/users/:id/sessions': admin,
   'GET /api/keys': admin,
-  'POST /api/keys': admin,
+  'POST /api/keys': someAdmin,
   'DELETE /api/keys/:id': admin,
   'GET /api/audit': admin,
   'GET /api/audit/verify': admin,
@@ -125,6 +150,7 @@ export const ACCESS: AccessTable = {
   'GET /client-certificates': viewer,
   'GET /client-certificates/export.csv': viewer,
   'GET /client-certificates/new': operator,
+  'POST /client-certificates/new': operator,
   'POST /client-certificates': { role: 'operator', limit: 'create' },
   'GET /client-certificates/batch': operator,
   'POST /client-certificates/batch': { role: 'operator', limit: 'batch' },
@@ -133,9 +159,20 @@ export const ACCESS: AccessTable = {
   'GET /client-certificates/batch/:job/events': operator,
   'GET /client-certificates/batch/:job/results.csv': operator,
   'GET /client-certificates/batch/:job/results.zip': operator,
+  'POST /client-certificates/bulk/revoke': { role: 'admin', limit: 'batch' },
+  'POST /client-certificates/bulk/renew': { role: 'operator', limit: 'batch' },
+  'POST /client-certificates/bulk/tag': operator,
+  'POST /client-certificates/bulk/export': viewer,
+  'GET /client-certificates/bulk/:plan': operator,
+  'GET /client-certificates/bulk/:plan/results.csv': operator,
   'GET /client-certificates/:id': viewer,
   'GET /client-certificates/:id/issued': operator,
-  'GET /client-certificates/:id/download/:type': { ...viewer, stricter: { type: { key: 'operator' } } },
+  'GET /client-certificates/:id/download/:type': {
+    ...viewer,
+    stricter: { type: { key: 'operator', zip: 'operator' } },
+  },
+  'POST /client-certificates/:id/download/p12': operator,
+  'POST /client-certificates/:id/edit': operator,
   'GET /client-certificates/:id/revoke': admin,
   'POST /client-certificates/:id/revoke': admin,
   'GET /client-certificates/:id/renew': operator,
@@ -144,6 +181,26 @@ export const ACCESS: AccessTable = {
   'GET /client-certificates/:id/delete': admin,
   'POST /client-certificates/:id/delete': admin,
   'GET /ca': viewer,
+  'POST /ca/check': operator,
+  'POST /ca/backup': { role: 'admin', limit: 'batch' },
+
+  'GET /settings': admin,
+  'GET /settings/rate-limits': admin,
+  'POST /settings/rate-limits': admin,
+  'GET /settings/renewal': admin,
+  'POST /settings/renewal': admin,
+  'POST /settings/renewal/run': admin,
+  'GET /settings/appearance': admin,
+  'POST /settings/appearance': admin,
+  'POST /settings/issuance': admin,
+  'GET /settings/profiles': admin,
+  'GET /settings/new-profile': admin,
+  'POST /settings/new-profile': admin,
+  'GET /settings/profiles/:name': admin,
+  'GET /settings/profiles/:name/edit': admin,
+  'POST /settings/profiles/:name/edit': admin,
+  'GET /settings/profiles/:name/delete': admin,
+  'POST /settings/profiles/:name/delete': admin,
 };
 
 /** Registered before the first route: gives each route its row and its check, and refuses those without a row. */
@@ -154,10 +211,13 @@ export const access = plugin(
     const routes: { pattern: RegExp; methods: string[] }[] = [];
     const authorise = async (request: FastifyRequest): Promise<void> => {
       const problem = denialOf(request);
-      if (problem === null) return;
-      // Every visit to a page without a session is one of these: a way to /login, not an attempt at something.
-      if (problem.status === 403 || request.url.startsWith('/api/')) await recordDenial(request, app.denials, problem);
-      throw problem;
+      if (problem !== null) throw problem;
+    };
+    const record = async (request: FastifyRequest, _reply: unknown, error: unknown): Promise<void> => {
+      const problem = toProblem(error);
+      // Every visit to a page without a session is a 401: a way to /login, not an attempt at something.
+      const denied = problem.status === 403 || (problem.status === 401 && request.url.startsWith('/api/'));
+      if (denied && problem.code !== 'PASSWORD_CHANGE_REQUIRED') await recordDenial(request, app.denials, problem);
     };
     app.decorate('allowedMethods', (path: string) => [
       ...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods)),
@@ -166,7 +226,11 @@ export const access = plugin(
       const methods = [route.method].flat();
       const row = rowFor(methods, route.url);
       route.config = { ...route.config, access: row };
-      if (row.role !== 'public') route.onRequest = [authorise, ...[route.onRequest ?? []].flat()];
+      if (row.role !== 'public') {
+        route.onRequest = [authorise, ...[route.onRequest ?? []].flat()];
+        // Whatever refuses it, here or further on: a limit of its key, a form without its token.
+        route.onError = [record, ...[route.onError ?? []].flat()];
+      }
       routes.push({ pattern: pathPattern(route.url), methods });
     });
   },
@@ -178,7 +242,8 @@ function denialOf(request: FastifyRequest): CertMateError | null {
   const row = request.routeOptions.config.access;
   const needed = row === undefined ? 'admin' : neededRole(row, request.params as Record<string, string>);
   if (needed === 'public') return null;
-  const { principal } = request;
+  const { principal, refusal } = request;
+  if (refusal !== null) return new CertMateError('FORBIDDEN', refusal.message);
   if (principal === null) {
     const message =
       request.headers.authorization === undefined
@@ -186,8 +251,14 @@ function denialOf(request: FastifyRequest): CertMateError | null {
         : 'This API token is not known, or has expired. Use a valid one: Authorization: Bearer <token>.';
     return new CertMateError('UNAUTHENTICATED', message);
   }
-  if (RANK[principal.role] >= RANK[needed]) return null;
-  return new CertMateError('FORBIDDEN', `This needs the role ${needed}; yours is ${principal.role}.`);
+  if (principal.mustChangePassword && row?.beforePasswordChange !== true) {
+    return new CertMateError('PASSWORD_CHANGE_REQUIRED', 'Change your password first: POST /api/auth/password.');
+  }
+  if (RANK[principal.role] < RANK[needed]) {
+    return new CertMateError('FORBIDDEN', `This needs the role ${needed}; yours is ${principal.role}.`);
+  }
+  if (principal.reach === null || row?.limitedKeys === true) return null;
+  return new CertMateError('FORBIDDEN', 'Your API key is limited to some certificates; this is about all of them.');
 }
 
 /** The role that a call with these path parameters needs. */

@@ -1,7 +1,9 @@
 /** The JSON scope under `/api`: zod for what comes in and goes out, nothing kept by caches. */
+import csrfProtection from '@fastify/csrf-protection';
 import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import { resumeSession, useSessions } from './sessions.js';
 
 /**
  * A scope in which the given routes live; register it with a prefix, after every plugin that adds hooks to the root.
@@ -12,11 +14,44 @@ export function apiScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync
     useZod(app);
     acceptJsonOnly(app);
     app.addHook('onRequest', (_request, reply, done) => {
-      reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+      reply.headers(HEADERS);
       done();
     });
+    await takeSessions(app);
     for (const route of routes) await app.register(route);
   };
+}
+
+/** Nothing here is a page: whatever a browser makes of an answer, it loads and frames nothing. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+};
+
+/**
+ * Whoever sends no Authorization header may come with the dashboard's session; what changes something needs its CSRF token
+ * then. A header counts even if it is not valid: nobody falls back to a session by mistake.
+ */
+async function takeSessions(app: FastifyInstance): Promise<void> {
+  await useSessions(app);
+  await app.register(csrfProtection, {
+    sessionPlugin: '@fastify/session',
+    getToken: (request) => {
+      const token = request.headers['x-csrf-token'];
+      return typeof token === 'string' ? token : undefined;
+    },
+  });
+  app.addHook('onRequest', async (request) => {
+    if (request.headers.authorization === undefined) await resumeSession(request);
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const harmless = request.method === 'GET' || request.method === 'HEAD';
+    const open = request.routeOptions.config.access?.role === 'public';
+    if (harmless || open || request.principal?.kind !== 'session') done();
+    else app.csrfProtection(request, reply, done);
+  });
 }
 
 /** Validates with zod schemas and writes answers through them, in this scope. */

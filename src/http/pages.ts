@@ -2,36 +2,34 @@
  * The scope in which pages live: templates, security headers, sessions, forms and the dress of errors. Register it with
  * the plugins that bring the pages; nothing of it reaches the API or the relying parties' routes.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import cookie from '@fastify/cookie';
 import csrfProtection from '@fastify/csrf-protection';
 import formbody from '@fastify/formbody';
 import helmet from '@fastify/helmet';
-import session from '@fastify/session';
 import view from '@fastify/view';
 import { Eta } from 'eta';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { packageRoot } from '../config.js';
-import type { Clock } from '../types.js';
 import { type Flash, keepFlash, takeFlash } from './flash.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
 import { notFoundHandler } from './not-found.js';
 import { pageError } from './page-error.js';
-import type { Principal } from './request.js';
-import { MemorySessionStore } from './session-store.js';
+import { type Account, resumeSession, useSessions } from './sessions.js';
 import { keptView } from './view-cookie.js';
-
-/** The owner of a token. */
-type Account = Omit<Principal, 'kind'>;
 
 export interface PagesOptions {
   publicUrl: string;
-  clock: Clock;
-  /** Who has this id now, with the present role; null once the token is removed or expired. */
-  principal: (id: string) => Account | null | Promise<Account | null>;
+  /** How this installation shows itself, now. */
+  appearance: () => Appearance;
   /** Plugins that register page routes. */
   pages: readonly FastifyPluginAsync[];
+}
+
+/** What tells one installation from another at a glance. */
+export interface Appearance {
+  instance_name: string;
+  /** A colour of the style sheet. */
+  accent: string;
 }
 
 export type Theme = 'system' | 'light' | 'dark';
@@ -39,6 +37,9 @@ export type Theme = 'system' | 'light' | 'dark';
 /** What every template may use beside its own page's model, as `it.site`. */
 export interface Site {
   title: string;
+  /** The name of the installation. */
+  instance: string;
+  accent: string;
   /** The entry of the navigation that is marked. */
   section: string;
   navigation: NavigationEntry[];
@@ -77,20 +78,20 @@ const CSP_TEXT = Object.entries(CONTENT_SECURITY_POLICY)
   .map(([name, values]) => [name, ...values].join(' '))
   .join(';');
 
-const SWEEP_EVERY_MS = 10 * 60_000;
-
 export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   const secure = options.publicUrl.startsWith('https:');
   await addSecurityHeaders(app, secure);
-  await addTemplates(app);
-  await app.register(cookie);
+  await addTemplates(app, options.appearance);
   await app.register(formbody);
-  await addSessions(app, options, secure);
+  await useSessions(app);
+  // Pages take sessions only: whatever a bearer token said about the caller does not count here.
+  app.addHook('onRequest', resumeSession);
   await addCsrfProtection(app);
 
   app.setErrorHandler((error, request, reply) => {
     const { code, status, title, message, retryAfter } = pageError(error, options.publicUrl);
     if (code === 'UNAUTHENTICATED') return reply.redirect(loginHref(request), 303);
+    if (code === 'PASSWORD_CHANGE_REQUIRED') return reply.redirect('/password', 303);
     if (status >= 500) request.log.error({ err: error }, 'a page failed');
     if (retryAfter !== null) reply.header('retry-after', retryAfter);
     return reply.code(status).page('error', { title }, { status, message });
@@ -120,7 +121,7 @@ async function addSecurityHeaders(app: FastifyInstance, secure: boolean): Promis
   });
 }
 
-async function addTemplates(app: FastifyInstance): Promise<void> {
+async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appearance']): Promise<void> {
   // A value that is missing prints as nothing instead of as the word "undefined".
   const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
   await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
@@ -128,8 +129,11 @@ async function addTemplates(app: FastifyInstance): Promise<void> {
   app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
     const { request } = this;
     const visitor = request.principal;
+    const { instance_name: instance, accent } = appearance();
     const site: Site = {
       title,
+      instance,
+      accent,
       section,
       navigation: visitor === null ? [] : navigationFor(app, visitor.role),
       view: keptView(request),
@@ -144,34 +148,6 @@ async function addTemplates(app: FastifyInstance): Promise<void> {
   });
 }
 
-async function addSessions(app: FastifyInstance, { clock, principal }: PagesOptions, secure: boolean): Promise<void> {
-  const store = new MemorySessionStore(clock);
-  await app.register(session, {
-    // Sessions do not outlive the process, so neither does the key that signs their ids.
-    secret: randomBytes(48).toString('base64'),
-    cookieName: secure ? '__Host-certmate' : 'certmate',
-    store,
-    rolling: false,
-    saveUninitialized: false,
-    // The plugin would not save a "secure" session when a proxy ends TLS and is not trusted to say so: see below.
-    cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: false },
-  });
-  if (secure) app.addHook('onSend', async (_request, reply) => markCookiesSecure(reply));
-
-  const timer = setInterval(() => store.sweep(), SWEEP_EVERY_MS).unref();
-  app.addHook('onClose', async () => clearInterval(timer));
-
-  // Pages take sessions only: whatever a bearer token said about the caller does not count here.
-  app.addHook('onRequest', async (request) => {
-    request.principal = null;
-    const id = request.session.principalId;
-    if (id === undefined) return;
-    const account = await principal(id);
-    if (account === null) await request.session.regenerate();
-    else request.principal = { ...account, kind: 'session' };
-  });
-}
-
 async function addCsrfProtection(app: FastifyInstance): Promise<void> {
   await app.register(csrfProtection, {
     sessionPlugin: '@fastify/session',
@@ -181,17 +157,6 @@ async function addCsrfProtection(app: FastifyInstance): Promise<void> {
     if (request.method === 'GET' || request.method === 'HEAD' || request.is404) done();
     else app.csrfProtection(request, reply, done);
   });
-}
-
-/** Every cookie of a dashboard that is served over https is for https only, whatever the hop in front of us speaks. */
-function markCookiesSecure(reply: FastifyReply): void {
-  const header = reply.getHeader('set-cookie');
-  if (header === undefined) return;
-  const cookies = (Array.isArray(header) ? header : [String(header)]).map((text) =>
-    /;\s*secure(;|$)/i.test(text) ? text : `${text}; Secure`,
-  );
-  reply.removeHeader('set-cookie');
-  reply.header('set-cookie', cookies);
 }
 
 /** The login page, with the way back to a page that was asked for. */

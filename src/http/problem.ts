@@ -63,7 +63,11 @@ export function toProblem(error: unknown): CertMateError {
   const known = code === undefined ? undefined : FRAMEWORK_ERRORS[code];
   if (known !== undefined) return new CertMateError(...known, { cause: error });
   if (code?.startsWith('FST_CSRF_') === true) {
-    return new CertMateError('CSRF', 'This form has expired. Reload the page and try again.', { cause: error });
+    return new CertMateError(
+      'CSRF',
+      'With a session, send the csrf_token of GET /api/auth/me in the header X-CSRF-Token.',
+      { cause: error },
+    );
   }
   // secure-json-parse refuses `__proto__` and `constructor` with a plain SyntaxError.
   if (error instanceof SyntaxError && statusCode === 400) {

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
-import type { Actor, AuditSink, Role } from '../types.js';
+import { CertMateError } from '../errors.js';
+import type { Actor, AuditSink, Reach, Role } from '../types.js';
 
 /** An authenticated caller. */
 export interface Principal {
@@ -12,12 +13,24 @@ export interface Principal {
   name: string;
   role: Role;
   kind: 'token' | 'session';
+  /** Which certificates they may touch; null: all. */
+  reach: Reach | null;
+  /** Nothing else is allowed until the password is changed. */
+  mustChangePassword: boolean;
+}
+
+/** A caller who is known and yet not let in, such as a key used from an address that it is not for. */
+export interface Refusal {
+  user: string;
+  message: string;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Who calls, once authenticated; null for everybody else. */
     principal: Principal | null;
+    /** Why whoever calls is not let in although they are known; null otherwise. */
+    refusal: Refusal | null;
   }
   interface FastifyInstance {
     /** The audit trail, as routes see it. */
@@ -35,14 +48,23 @@ export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
 }
 
 /** The caller of this request, for the audit trail. */
-export function actorOf(request: FastifyRequest): Actor {
-  return { user: request.principal?.name ?? 'anonymous', ip_address: request.ip, request_id: request.id };
+export function actorOf({ principal, refusal, ip, id }: FastifyRequest): Actor {
+  const user = principal?.name ?? refusal?.user ?? 'anonymous';
+  const reach = principal?.reach ?? null;
+  return { user, ip_address: ip, request_id: id, ...(reach === null ? {} : { reach }) };
+}
+
+/** The caller of a route that is not public. @throws CertMateError UNAUTHENTICATED */
+export function callerOf({ principal }: FastifyRequest): Principal {
+  if (principal !== null) return principal;
+  throw new CertMateError('UNAUTHENTICATED', 'Send an API token: Authorization: Bearer <token>.');
 }
 
 /** Every answer carries `X-Request-Id`; every request has a `principal`, null until someone authenticates it. */
 export const requestIdentity = plugin(
   async (app: FastifyInstance) => {
     app.decorateRequest('principal', null);
+    app.decorateRequest('refusal', null);
     app.addHook('onRequest', (request, reply, done) => {
       reply.header('x-request-id', request.id);
       done();

@@ -5,7 +5,7 @@ import type { Clock } from '../types.js';
 
 declare module 'fastify' {
   interface Session {
-    /** The id of the token that signed in; its role is looked up anew on each request. */
+    /** The id of the user or token that signed in; the role is looked up anew on each request. */
     principalId?: string;
   }
 }
@@ -85,6 +85,17 @@ export class MemorySessionStore implements SessionStore {
     this.#ended.add(id);
     trim(this.#ended, this.#limits.signedIn);
     callback();
+  }
+
+  /** Ends every session of whoever has this id, but for one; how many those were. */
+  endOf(principalId: string, except?: string): number {
+    let ended = 0;
+    for (const [id, { session }] of this.#signedIn) {
+      if (session.principalId !== principalId || id === except) continue;
+      this.destroy(id, () => undefined);
+      ended += 1;
+    }
+    return ended;
   }
 
   /** Drops what is over; called now and then so that abandoned sessions do not wait for the limits. */

@@ -113,7 +113,8 @@ describe('access', () => {
       assert.ok(open.includes(route), route);
     }
     const guarded = open.filter(
-      (route) => !/ \/(api\/(ocsp|crl|ca)|health|docs|openapi\.json|login|logout|theme|assets|$)/.test(route),
+      (route) =>
+        !/ \/(api\/(ocsp|crl|ca|auth\/login)|health|docs|openapi\.json|login|logout|theme|assets|$)/.test(route),
     );
     assert.deepEqual(guarded, []);
     for (const route of Object.keys(ACCESS).filter((key) => key.endsWith('*'))) {

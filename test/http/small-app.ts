@@ -15,10 +15,13 @@ import { errorHandler } from '../../src/http/problem.js';
 import { publicScope } from '../../src/http/public.js';
 import { requestIdentity } from '../../src/http/request.js';
 import { serverOptions } from '../../src/http/server.js';
+import { sessions } from '../../src/http/sessions.js';
 import { audit } from '../../src/modules/audit/plugin.js';
 import { auditRoutes } from '../../src/modules/audit/routes.js';
 import { auth } from '../../src/modules/auth/plugin.js';
 import { keyRoutes } from '../../src/modules/auth/routes.js';
+import { sessionRoutes } from '../../src/modules/auth/session-routes.js';
+import { userRoutes } from '../../src/modules/auth/user-routes.js';
 import { type RateLimitOptions, type RateLimits, rateLimit } from '../../src/modules/rate-limit/plugin.js';
 import type { Clock, Role } from '../../src/types.js';
 
@@ -76,12 +79,15 @@ export async function smallApp(t: TestContext, options: SmallAppOptions = {}): P
   await app.register(openapi, { version: '1.2.3', publicUrl: 'https://ca.example.com' });
   await app.register(health, { version: '1.2.3' });
   await app.register(audit, { dataDir, logDir: join(directory, 'logs'), clock, generateKey: makeAuditKey });
+  await app.register(sessions, { publicUrl: 'https://ca.example.com', clock });
   await app.register(auth, { dataDir, clock, apiToken: options.apiToken ?? null });
   const limits = options.limits ?? {};
   const limiting: RateLimitOptions =
     limits === false ? { enabled: false } : { enabled: true, limits, ...(options.now && { now: options.now }) };
   await app.register(rateLimit, limiting);
-  await app.register(apiScope(keyRoutes, auditRoutes, ...(options.api ?? [])), { prefix: '/api' });
+  await app.register(apiScope(keyRoutes, sessionRoutes, userRoutes, auditRoutes, ...(options.api ?? [])), {
+    prefix: '/api',
+  });
   await app.register(publicScope(...(options.open ?? [])), { prefix: '/api' });
   await app.ready();
   return app;

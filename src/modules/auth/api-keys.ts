@@ -3,67 +3,95 @@ import { randomBytes } from 'node:crypto';
 import { timestamp } from '../../clock.js';
 import { equalHashes, hashToken, newToken } from '../../crypto/tokens.js';
 import { CertMateError, StartupError } from '../../errors.js';
-import type { Clock, Role, Timestamp } from '../../types.js';
+import type { Actor, AuditOperation, AuditSink, Clock, Reach, Role, Timestamp } from '../../types.js';
+import { assertNoWider, isLimited, type KeyLimits, reachOf, UNLIMITED } from './key-limits.js';
+import type { LastUsed } from './last-used.js';
+import { Networks, parseNetwork } from './networks.js';
+import {
+  type AccountFiles,
+  assertNotAbove,
+  type Holder,
+  type Maker,
+  nameTaken,
+  OPERATOR,
+  RANK,
+  RESERVED,
+} from './records.js';
 
-/** Where keys are kept: a folder of whole files. */
-export interface KeyFiles {
-  read(name: string): Promise<Buffer | null>;
-  write(name: string, data: string, options: { mode: number }): Promise<void>;
-}
-
-export interface ApiKey {
+/** A key as it is shown. */
+export interface ApiKey extends KeyLimits {
   id: string;
   name: string;
   role: Role;
+  /** The role that it is worth now: never more than its maker's; null while its maker is gone, disabled or expired. */
+  effective_role: Role | null;
+  /** How its token begins. */
+  prefix: string;
   created_at: Timestamp;
   /** Name of the caller who made it. */
   created_by: string;
   expires_at: Timestamp | null;
+  last_used_at: Timestamp | null;
 }
 
-interface StoredKey extends ApiKey {
+interface StoredKey extends Omit<ApiKey, 'effective_role' | 'last_used_at'> {
+  /** Id of the key or user that made it; null for the operator and the system, whose keys nothing caps. */
+  made_by: string | null;
   /** SHA-256 of the token, lower-case hex. */
   hash: string;
 }
 
-/** Who a token belongs to. */
-export interface TokenHolder {
-  id: string;
-  name: string;
-  role: Role;
-  kind: 'token';
-}
+export type TokenHolder = Holder & { kind: 'token' };
 
-export interface NewApiKey {
+export interface NewApiKey extends Partial<KeyLimits> {
   name: string;
   role: Role;
   expires_at: Timestamp | null;
 }
 
+/** The people among the makers. */
+export interface People {
+  /** Their present role; null for those who are gone or disabled. */
+  roleOf(id: string): Role | null;
+  hasName(name: string): boolean;
+  /** Whether anybody of them is an administrator and can sign in. */
+  readonly hasAdmin: boolean;
+}
+
+export interface ApiKeysOptions {
+  files: AccountFiles;
+  clock: Clock;
+  operatorToken: string | null;
+  people: People;
+  lastUsed: LastUsed;
+  audit: AuditSink;
+  /** Whether to make an admin key where there has never been one. */
+  firstKey: boolean;
+}
+
 const FILE = 'keys.json';
-const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+const SHOWN = 8;
 
-/** The token of `CERTMATE_API_TOKEN` acts under this name. */
-const OPERATOR: TokenHolder = { id: 'operator-token', name: 'operator-token', role: 'admin', kind: 'token' };
-
-/** Names by which the audit trail means somebody else. */
-const RESERVED = new Set([OPERATOR.name, 'anonymous', 'scheduler', 'system']);
+/** What keys lack that were made before there were limits. */
+const BEFORE_LIMITS = { prefix: '', made_by: null, ...UNLIMITED };
 
 export class ApiKeys {
-  readonly #files: KeyFiles;
-  readonly #clock: Clock;
+  readonly #options: ApiKeysOptions;
   readonly #operatorHash: string | null;
   #keys: readonly StoredKey[] = [];
   #byHash = new Map<string, StoredKey>();
+  #byId = new Map<string, StoredKey>();
+  #networks = new Map<string, Networks>();
+  /** Of the same key always the same object. */
+  #reaches = new Map<string, Reach | null>();
   /** Changes wait for one another: each starts from what the one before it has written. */
   #change: Promise<unknown> = Promise.resolve();
   /** The admin token made on the very first start, to be shown once; null at any other time. */
   firstToken: string | null = null;
 
-  private constructor(files: KeyFiles, clock: Clock, operatorToken: string | null) {
-    this.#files = files;
-    this.#clock = clock;
-    this.#operatorHash = operatorToken === null ? null : hashToken(operatorToken);
+  private constructor(options: ApiKeysOptions) {
+    this.#options = options;
+    this.#operatorHash = options.operatorToken === null ? null : hashToken(options.operatorToken);
   }
 
   /**
@@ -71,15 +99,13 @@ export class ApiKeys {
    * nobody is ever an administrator without a token.
    * @throws StartupError if the file is damaged: starting with no keys, or with a new one, could hide a break-in
    */
-  static async open(options: { files: KeyFiles; clock: Clock; operatorToken: string | null }): Promise<ApiKeys> {
-    const keys = new ApiKeys(options.files, options.clock, options.operatorToken);
+  static async open(options: ApiKeysOptions): Promise<ApiKeys> {
+    const keys = new ApiKeys(options);
     const stored = await options.files.read(FILE);
     if (stored !== null) keys.#use(parseKeys(stored));
-    else if (options.operatorToken === null) {
-      const made = await keys.create(
-        { name: 'admin', role: 'admin', expires_at: null },
-        { name: 'system', role: 'admin' },
-      );
+    else if (options.firstKey && options.operatorToken === null) {
+      const name = options.people.hasName('admin') ? 'first-key' : 'admin';
+      const made = await keys.create({ name, role: 'admin', expires_at: null }, { name: 'system', role: 'admin' });
       keys.firstToken = made.token;
     }
     return keys;
@@ -88,46 +114,61 @@ export class ApiKeys {
   /** Who holds this token; null if nobody does, or no longer. Costs one hash and one look-up. */
   authenticate(token: string): TokenHolder | null {
     const hash = hashToken(token);
-    if (this.#operatorHash !== null && equalHashes(hash, this.#operatorHash)) return OPERATOR;
+    if (this.#operatorHash !== null && equalHashes(hash, this.#operatorHash)) return operator();
     // The map is searched by a hash of 256 random bits: how long that takes tells nothing about the token.
     const key = this.#byHash.get(hash);
-    if (key === undefined || this.#expired(key)) return null;
-    return holderOf(key);
+    return key === undefined ? null : this.#holderOf(key);
   }
 
-  /** Who the key with this id belongs to, with its present role; null once it is removed or expired. */
+  /** Who the key with this id belongs to, with its present role; null once it is removed, expired or worth nothing. */
   principal(id: string): TokenHolder | null {
-    if (id === OPERATOR.id) return this.#operatorHash === null ? null : OPERATOR;
-    const key = this.#keys.find((candidate) => candidate.id === id);
-    if (key === undefined || this.#expired(key)) return null;
-    return holderOf(key);
+    if (id === OPERATOR) return this.#operatorHash === null ? null : operator();
+    const key = this.#byId.get(id);
+    return key === undefined ? null : this.#holderOf(key);
+  }
+
+  /** Whether the key with this id may be used from this address. */
+  admits(id: string, address: string): boolean {
+    return this.#networks.get(id)?.includes(address) ?? true;
+  }
+
+  /** Whether the key with this id is limited in any way but its role. */
+  isLimited(id: string): boolean {
+    const key = this.#byId.get(id);
+    return key !== undefined && isLimited(key);
+  }
+
+  /** Notes that a key is being used. */
+  noteUse(id: string): void {
+    if (id !== OPERATOR) this.#options.lastUsed.note(id);
+  }
+
+  hasName(name: string): boolean {
+    return this.#keys.some((key) => key.name.toLowerCase() === name.toLowerCase());
   }
 
   /** Every key that has not been removed, expired ones too, oldest first; never a token or a hash. */
   list(): ApiKey[] {
-    return this.#keys.map(withoutHash);
+    return this.#keys.map((key) => this.#shown(key));
   }
 
   /**
    * Makes a key. Its token is in the answer and nowhere else.
-   * @param maker a key never gets more than its maker's role
+   * @param maker a key never gets more than its maker's role and limits, nor is it ever worth more than its maker
+   * @param actor whom the audit trail names; null leaves no line
    * @throws CertMateError FORBIDDEN, CONFLICT for a name in use, VALIDATION_FAILED
    */
-  create(wanted: NewApiKey, maker: { name: string; role: Role }): Promise<{ token: string; key: ApiKey }> {
+  create(wanted: NewApiKey, maker: Maker, actor: Actor | null = null): Promise<{ token: string; key: ApiKey }> {
     return this.#exclusively(async () => {
-      if (RANK[wanted.role] > RANK[maker.role]) {
-        throw new CertMateError(
-          'FORBIDDEN',
-          `You are ${maker.role} and cannot make a key with the role ${wanted.role}.`,
-        );
+      const { clock, people } = this.#options;
+      const now = clock.now();
+      const limits = limitsOf(wanted);
+      assertNotAbove(wanted.role, maker, 'a key');
+      const own = maker.id === undefined ? undefined : this.#byId.get(maker.id);
+      if (own !== undefined) assertNoWider(limits, own);
+      if (RESERVED.has(wanted.name) || this.hasName(wanted.name) || people.hasName(wanted.name)) {
+        throw nameTaken(wanted.name);
       }
-      if (RESERVED.has(wanted.name) || this.#keys.some(({ name }) => name === wanted.name)) {
-        throw new CertMateError(
-          'CONFLICT',
-          `The name ${wanted.name} is taken. The audit trail needs one name for each key.`,
-        );
-      }
-      const now = this.#clock.now();
       if (wanted.expires_at !== null && new Date(wanted.expires_at) <= now) {
         const details = [{ path: 'expires_at', message: 'Must be in the future' }];
         throw new CertMateError('VALIDATION_FAILED', 'expires_at: Must be in the future', { details });
@@ -137,47 +178,105 @@ export class ApiKeys {
         id: `key_${randomBytes(6).toString('hex')}`,
         name: wanted.name,
         role: wanted.role,
+        prefix: token.slice(0, SHOWN),
+        ...limits,
         created_at: timestamp(now),
         created_by: maker.name,
+        made_by: maker.id === undefined || maker.id === OPERATOR ? null : maker.id,
         expires_at: wanted.expires_at,
         hash: hashToken(token),
       };
       await this.#save([...this.#keys, key]);
-      return { token, key: withoutHash(key) };
+      await this.#record('key_create', key, actor);
+      return { token, key: this.#shown(key) };
     });
   }
 
   /**
-   * Removes a key; its token is refused from then on.
+   * Removes a key; its token is refused from then on, and so are those of the keys that were made with it.
+   * @param actor whom the audit trail names; null leaves no line
    * @throws CertMateError NOT_FOUND, CONFLICT for the last way in as an administrator
    */
-  remove(id: string): Promise<ApiKey> {
+  remove(id: string, actor: Actor | null = null): Promise<ApiKey> {
     return this.#exclusively(async () => {
-      const key = this.#keys.find((candidate) => candidate.id === id);
+      const key = this.#byId.get(id);
       if (key === undefined) throw new CertMateError('NOT_FOUND', `There is no API key ${id}.`);
       const left = this.#keys.filter((other) => other !== key);
-      const wayIn =
-        this.#operatorHash !== null || left.some((other) => other.role === 'admin' && !this.#expired(other));
-      if (key.role === 'admin' && !wayIn) {
-        throw new CertMateError('CONFLICT', 'This is the last admin key. Make another one before you remove it.');
+      if (key.role === 'admin' && !this.#isWayIn(left)) {
+        throw new CertMateError(
+          'CONFLICT',
+          'Nobody would be an administrator without this key: those made with it end with it. Make a user with the role admin first.',
+        );
       }
+      const shown = this.#shown(key);
       await this.#save(left);
-      return withoutHash(key);
+      this.#options.lastUsed.forget(id);
+      await this.#record('key_delete', key, actor);
+      return shown;
     });
   }
 
-  #expired(key: ApiKey): boolean {
-    return key.expires_at !== null && new Date(key.expires_at) <= this.#clock.now();
+  /** Whether there would be an administrator with these keys. */
+  #isWayIn(keys: readonly StoredKey[]): boolean {
+    if (this.#operatorHash !== null || this.#options.people.hasAdmin) return true;
+    const byId = new Map(keys.map((key) => [key.id, key]));
+    return keys.some((key) => !isLimited(key) && this.#worth(key, byId) === 'admin');
+  }
+
+  /** The role of a key, capped by everybody it descends from; null where one of them is no more, or it has expired. */
+  #worth(key: StoredKey, byId: ReadonlyMap<string, StoredKey> = this.#byId): Role | null {
+    const { clock, people } = this.#options;
+    if (key.expires_at !== null && new Date(key.expires_at) <= clock.now()) return null;
+    if (key.made_by === null) return key.role;
+    const maker = byId.get(key.made_by);
+    const cap = maker === undefined ? people.roleOf(key.made_by) : this.#worth(maker, byId);
+    return cap !== null && RANK[cap] < RANK[key.role] ? cap : cap && key.role;
+  }
+
+  #holderOf(key: StoredKey): TokenHolder | null {
+    const role = this.#worth(key);
+    if (role === null) return null;
+    const { id, name } = key;
+    return { id, name, role, kind: 'token', reach: this.#reaches.get(id) ?? null, mustChangePassword: false };
+  }
+
+  #shown({ hash: _hash, made_by: _madeBy, ...key }: StoredKey): ApiKey {
+    const stored = this.#byId.get(key.id);
+    return {
+      ...key,
+      effective_role: stored === undefined ? null : this.#worth(stored),
+      last_used_at: this.#options.lastUsed.of(key.id),
+    };
   }
 
   async #save(keys: readonly StoredKey[]): Promise<void> {
-    await this.#files.write(FILE, `${JSON.stringify({ version: 1, keys }, null, 2)}\n`, { mode: 0o600 });
+    const text = `${JSON.stringify({ version: 1, keys }, null, 2)}\n`;
+    await this.#options.files.write(FILE, text, { mode: 0o600 });
     this.#use(keys);
   }
 
   #use(keys: readonly StoredKey[]): void {
     this.#keys = keys;
     this.#byHash = new Map(keys.map((key) => [key.hash, key]));
+    this.#byId = new Map(keys.map((key) => [key.id, key]));
+    this.#reaches = new Map(keys.map((key) => [key.id, reachOf(key)]));
+    this.#networks = new Map(
+      keys.flatMap(({ id, allowed_cidrs: cidrs }) => (cidrs === null ? [] : [[id, new Networks(cidrs)]])),
+    );
+  }
+
+  async #record(operation: AuditOperation, key: StoredKey, actor: Actor | null): Promise<void> {
+    if (actor === null) return;
+    const { id, name, role, expires_at, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
+    const limits = isLimited(key) ? { allowed_usages, allowed_identifiers, allowed_cidrs } : {};
+    await this.#options.audit.record({
+      operation,
+      resource_type: 'api_key',
+      resource_id: id,
+      status: 'success',
+      actor,
+      details: { name, role, expires_at, ...limits },
+    });
   }
 
   #exclusively<Result>(change: () => Promise<Result>): Promise<Result> {
@@ -187,30 +286,38 @@ export class ApiKeys {
   }
 }
 
-function holderOf({ id, name, role }: ApiKey): TokenHolder {
-  return { id, name, role, kind: 'token' };
+function operator(): TokenHolder {
+  return { id: OPERATOR, name: OPERATOR, role: 'admin', kind: 'token', reach: null, mustChangePassword: false };
 }
 
-function withoutHash({ hash: _hash, ...key }: StoredKey): ApiKey {
-  return key;
+function limitsOf({ allowed_usages = null, allowed_identifiers = null, allowed_cidrs = null }: NewApiKey): KeyLimits {
+  return { allowed_usages, allowed_identifiers, allowed_cidrs };
 }
 
 function parseKeys(file: Buffer): StoredKey[] {
   try {
     const { version, keys } = JSON.parse(file.toString('utf8')) as { version: unknown; keys: StoredKey[] };
-    const sound = keys.every(
-      (key) =>
-        /^[0-9a-f]{64}$/.test(key.hash) &&
-        typeof key.id === 'string' &&
-        typeof key.name === 'string' &&
-        Object.hasOwn(RANK, key.role) &&
-        (key.expires_at === null || !Number.isNaN(Date.parse(key.expires_at))),
-    );
-    if (version === 1 && sound) return keys;
+    const whole = keys.map((key: Partial<StoredKey>) => ({ ...BEFORE_LIMITS, ...key }) as StoredKey);
+    if (version === 1 && whole.every(isSound)) return whole;
   } catch {
     // Not JSON, or of another shape: the one message below says what to do about either.
   }
   throw new StartupError(
     'auth/keys.json in the data directory is damaged. Restore it from a backup, or remove it to get a new admin key.',
+  );
+}
+
+function isSound(key: StoredKey): boolean {
+  const { id, name, role, hash, expires_at, made_by, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
+  const lists = [allowed_usages, allowed_identifiers, allowed_cidrs];
+  return (
+    /^[0-9a-f]{64}$/.test(hash) &&
+    typeof id === 'string' &&
+    typeof name === 'string' &&
+    Object.hasOwn(RANK, role) &&
+    (expires_at === null || !Number.isNaN(Date.parse(expires_at))) &&
+    (made_by === null || typeof made_by === 'string') &&
+    lists.every((list) => list === null || (Array.isArray(list) && list.every((text) => typeof text === 'string'))) &&
+    (allowed_cidrs ?? []).every((text) => parseNetwork(text) !== null)
   );
 }

@@ -1,14 +1,19 @@
-/** Wires API keys: `app.auth`, and a principal on every request that carries a valid token. */
+/** Wires keys and users: `app.auth`, `app.users`, `app.signIn`, and a principal on every request with a valid token. */
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
 import { Folder } from '../../store/folder.js';
 import type { Clock } from '../../types.js';
-import { ApiKeys } from './api-keys.js';
+import type { ApiKeys } from './api-keys.js';
+import { openAccounts } from './open-accounts.js';
+import { SignIn } from './sign-in.js';
+import type { Users } from './users.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
     auth: ApiKeys;
+    users: Users;
+    signIn: SignIn;
   }
 }
 
@@ -19,17 +24,47 @@ export interface AuthOptions {
   apiToken: string | null;
 }
 
+const FLUSH_EVERY_MS = 60_000;
+
 export const auth = plugin(
-  async (app: FastifyInstance, { dataDir, clock, apiToken }: AuthOptions) => {
-    const keys = await ApiKeys.open({ files: new Folder(join(dataDir, 'auth')), clock, operatorToken: apiToken });
+  async (app: FastifyInstance, { dataDir, clock, apiToken: operatorToken }: AuthOptions) => {
+    const { audit, denials, log } = app;
+    const { keys, users, lastUsed } = await openAccounts({
+      files: new Folder(join(dataDir, 'auth')),
+      clock,
+      operatorToken,
+      audit,
+      firstKey: true,
+      endSessions: (id, except) => app.sessions.endOf(id, except),
+    });
+    const signIn = new SignIn({ users, keys, audit, denials: denials ?? audit, clock });
     app.decorate('auth', keys);
+    app.decorate('users', users);
+    app.decorate('signIn', signIn);
+    app.sessions.principal = (id, address) => signIn.principal(id, address);
+
     app.addHook('onRequest', (request, _reply, done) => {
       const token = bearerToken(request.headers.authorization);
-      if (token !== null) request.principal = keys.authenticate(token);
+      const holder = token === null ? null : keys.authenticate(token);
+      if (holder !== null && !keys.admits(holder.id, request.ip)) {
+        const message = `This API key may not be used from ${request.ip}. Use it from where it was made for.`;
+        request.refusal = { user: holder.name, message };
+      } else if (holder !== null) {
+        request.principal = holder;
+        keys.noteUse(holder.id);
+      }
       done();
     });
+
+    const flush = () =>
+      lastUsed.flush().catch((error: unknown) => log.warn({ err: error }, 'the last use of keys could not be noted'));
+    const timer = setInterval(flush, FLUSH_EVERY_MS).unref();
+    app.addHook('onClose', async () => {
+      clearInterval(timer);
+      await flush();
+    });
   },
-  { name: 'auth', fastify: '5.x', dependencies: ['request-identity', 'access', 'audit'] },
+  { name: 'auth', fastify: '5.x', dependencies: ['request-identity', 'access', 'audit', 'sessions'] },
 );
 
 /** The token of an `Authorization: Bearer …` header (RFC 6750 §2.1); the scheme's case does not matter. */

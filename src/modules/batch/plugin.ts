@@ -21,7 +21,7 @@ const PATIENCE = 5000;
 
 export const batch = plugin(
   async (app) => {
-    const { audit, auditTrail, auth, authority, bundles, certificates, clock, config, log, scheduler, store } = app;
+    const { audit, auditTrail, authority, bundles, certificates, clock, config, log, scheduler, signIn, store } = app;
     const pace = new Pace();
     const common = { issuing: certificates, pace, limits: LIMITS, log };
     const jobs = new BatchJobs({
@@ -29,7 +29,7 @@ export const batch = plugin(
       folder: new Folder(join(config.dataDir, 'batch')),
       find: (identifier) => store.inventory.get(identifier),
       audit: auditTrail,
-      mayIssue: (id) => (auth.principal(id)?.role ?? 'viewer') !== 'viewer',
+      mayIssue: (id) => signIn.mayIssue(id),
       patience: PATIENCE,
       clock,
     });

@@ -61,10 +61,12 @@ describe('API keys', () => {
     assert.equal(made.headers['location'], `/api/keys/${made.json().id}`);
     assert.equal(made.headers['cache-control'], 'no-store');
     const { token, ...key } = made.json();
-    assert.deepEqual(app.auth.authenticate(token), { id: key.id, name: 'ci robot', role: 'operator', kind: 'token' });
+    const { id, name, role, kind, reach } = app.auth.authenticate(token) ?? {};
+    assert.deepEqual([id, name, role, kind, reach], [key.id, 'ci robot', 'operator', 'token', null]);
+    assert.equal(key.prefix, token.slice(0, 8));
     const listed = (await app.inject({ url: '/api/keys', headers })).json().keys;
     assert.deepEqual(listed.at(-1), key);
-    assert.doesNotMatch(JSON.stringify(listed), /hash|cm_/);
+    assert.doesNotMatch(JSON.stringify(listed), /hash|cm_[\w-]{6}/);
   });
 
   test('a removed key is refused at once', async (t) => {

@@ -1,0 +1,92 @@
+/**
+ * Sessions: one store for pages and API, looked up only in the scopes that ask for it. Relying parties' routes know
+ * nothing of them.
+ */
+import { randomBytes } from 'node:crypto';
+import cookie from '@fastify/cookie';
+import session from '@fastify/session';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import plugin from 'fastify-plugin';
+import type { Clock } from '../types.js';
+import type { Principal } from './request.js';
+import { MemorySessionStore } from './session-store.js';
+
+/** Whoever has an account. */
+export type Account = Omit<Principal, 'kind'>;
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    sessions: Sessions;
+  }
+}
+
+const SWEEP_EVERY_MS = 10 * 60_000;
+
+class Sessions extends MemorySessionStore {
+  /** Whether cookies are for https only. */
+  readonly secure: boolean;
+  /** Sessions do not outlive the process, so neither does the key that signs their ids. */
+  readonly secret = randomBytes(48).toString('base64');
+  /** Who has this id now, with the present role, at this address; null for nobody. Set by whoever keeps the accounts. */
+  principal: (id: string, address: string) => Account | null = () => null;
+
+  constructor(clock: Clock, secure: boolean) {
+    super(clock);
+    this.secure = secure;
+  }
+}
+
+/** `app.sessions`. It adds no hook that a request passes. */
+export const sessions = plugin(
+  async (app: FastifyInstance, { publicUrl, clock }: { publicUrl: string; clock: Clock }) => {
+    const store = new Sessions(clock, publicUrl.startsWith('https:'));
+    app.decorate('sessions', store);
+    const timer = setInterval(() => store.sweep(), SWEEP_EVERY_MS).unref();
+    app.addHook('onClose', async () => clearInterval(timer));
+  },
+  { name: 'sessions', fastify: '5.x' },
+);
+
+/** Gives every request of this scope its `session`, from the cookie or a new one. */
+export async function useSessions(app: FastifyInstance): Promise<void> {
+  const { sessions: store } = app;
+  await app.register(cookie);
+  await app.register(session, {
+    secret: store.secret,
+    cookieName: store.secure ? '__Host-certmate' : 'certmate',
+    store,
+    rolling: false,
+    saveUninitialized: false,
+    // The plugin would not save a "secure" session when a proxy ends TLS and is not trusted to say so: see below.
+    cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: false },
+  });
+  if (store.secure) app.addHook('onSend', async (_request, reply) => markCookiesSecure(reply));
+}
+
+/** Makes whoever the session belongs to the caller. One whose account is gone ends. */
+export async function resumeSession(request: FastifyRequest): Promise<void> {
+  request.principal = null;
+  request.refusal = null;
+  const id = request.session.principalId;
+  if (id === undefined) return;
+  const account = request.server.sessions.principal(id, request.ip);
+  if (account === null) await request.session.regenerate();
+  else request.principal = { ...account, kind: 'session' };
+}
+
+/** Signs somebody in, under a new id, so that one planted before is worth nothing. */
+export async function beginSession(request: FastifyRequest, { id }: Pick<Account, 'id'>): Promise<void> {
+  await request.session.regenerate();
+  request.session.principalId = id;
+}
+
+/** Every cookie of a dashboard that is served over https is for https only, whatever the hop in front of us speaks. */
+function markCookiesSecure(reply: FastifyReply): void {
+  const header = reply.getHeader('set-cookie');
+  if (header === undefined) return;
+  const cookies = (Array.isArray(header) ? header : [String(header)]).map((text) =>
+    /;\s*secure(;|$)/i.test(text) ? text : `${text}; Secure`,
+  );
+  reply.removeHeader('set-cookie');
+  reply.header('set-cookie', cookies);
+}

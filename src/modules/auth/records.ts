@@ -1,0 +1,46 @@
+/** What keys and users have in common: where they are kept, how they are ranked and named, and who makes them. */
+import { CertMateError } from '../../errors.js';
+import type { Reach, Role } from '../../types.js';
+
+/** Where accounts are kept: a folder of whole files. */
+export interface AccountFiles {
+  read(name: string): Promise<Buffer | null>;
+  write(name: string, data: string, options: { mode: number }): Promise<void>;
+}
+
+/** Whoever makes or changes an account. */
+export interface Maker {
+  /** Of a key or a user; absent for those who are neither, such as the operator at the machine. */
+  id?: string | undefined;
+  name: string;
+  role: Role;
+}
+
+/** Who a token or a session belongs to. */
+export interface Holder {
+  id: string;
+  name: string;
+  role: Role;
+  /** Null: every certificate. */
+  reach: Reach | null;
+  /** Nothing else is allowed until the password is changed. */
+  mustChangePassword: boolean;
+}
+
+export const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** The token of `CERTMATE_API_TOKEN` acts under this name and id. */
+export const OPERATOR = 'operator-token';
+
+/** Names by which the audit trail means somebody else. */
+export const RESERVED: ReadonlySet<string> = new Set([OPERATOR, 'anonymous', 'scheduler', 'system']);
+
+/** @throws CertMateError FORBIDDEN */
+export function assertNotAbove(wanted: Role, maker: Maker, what: string): void {
+  if (RANK[wanted] <= RANK[maker.role]) return;
+  throw new CertMateError('FORBIDDEN', `You are ${maker.role} and cannot make ${what} with the role ${wanted}.`);
+}
+
+export function nameTaken(name: string): CertMateError {
+  return new CertMateError('CONFLICT', `The name ${name} is taken. The audit trail needs one name for each account.`);
+}

@@ -1,0 +1,299 @@
+/** People who sign in with a name and a password. Kept in `users.json` (0600); of a password there is only its hash. */
+import { randomBytes } from 'node:crypto';
+import { timestamp } from '../../clock.js';
+import { hashPassword, verifyPassword } from '../../crypto/passwords.js';
+import { CertMateError } from '../../errors.js';
+import type { Actor, AuditOperation, AuditSink, Clock, Role } from '../../types.js';
+import type { LastUsed } from './last-used.js';
+import { assertGoodPassword, randomPassword } from './password-rules.js';
+import { type AccountFiles, assertNotAbove, type Holder, type Maker, nameTaken, RESERVED } from './records.js';
+import { isAdmin, parseUsers, type StoredUser, type User } from './user-records.js';
+
+export interface NewUser {
+  name: string;
+  role: Role;
+  /** Without one, a random password is made. Either is to be changed at the first sign-in. */
+  password?: string | undefined;
+}
+
+/** What is left out stays as it is. */
+export interface UserChange {
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
+  /** A text, or `random` true: to be changed at the next sign-in. */
+  password?: string | undefined;
+  random_password?: boolean | undefined;
+}
+
+export interface UsersOptions {
+  files: AccountFiles;
+  clock: Clock;
+  lastUsed: LastUsed;
+  audit: AuditSink;
+  /** Whether something else acts under this name. */
+  isTaken: (name: string) => boolean;
+  /** Whether a caller is limited to less than everything. */
+  isLimited: (id: string) => boolean;
+  /** Ends the sessions of a user, but for one; how many those were. */
+  endSessions: (id: string, except?: string) => number;
+}
+
+const FILE = 'users.json';
+
+export class Users {
+  readonly #options: UsersOptions;
+  #users: readonly StoredUser[] = [];
+  /** Changes wait for one another: each starts from what the one before it has written. */
+  #change: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: UsersOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the users; at first there are none. @throws StartupError the file is damaged */
+  static async open(options: UsersOptions): Promise<Users> {
+    const users = new Users(options);
+    const stored = await options.files.read(FILE);
+    if (stored !== null) users.#users = parseUsers(stored);
+    return users;
+  }
+
+  get hasAdmin(): boolean {
+    return this.#users.some(isAdmin);
+  }
+
+  hasName(name: string): boolean {
+    return this.#find(name) !== undefined;
+  }
+
+  /** The present role; null for whoever is removed or disabled. */
+  roleOf(id: string): Role | null {
+    return this.principal(id)?.role ?? null;
+  }
+
+  /** Who this is now; null for whoever is removed or disabled. */
+  principal(id: string): Holder | null {
+    const user = this.#users.find((candidate) => candidate.id === id);
+    if (user === undefined || user.disabled) return null;
+    const { name, role, must_change_password: mustChangePassword } = user;
+    return { id, name, role, reach: null, mustChangePassword };
+  }
+
+  /** All of them, in the order in which they were made. */
+  list(): User[] {
+    return this.#users.map((user) => this.#shown(user));
+  }
+
+  /** @throws CertMateError NOT_FOUND */
+  get(id: string): User {
+    return this.#shown(this.#present(id));
+  }
+
+  /** The user of this name if this is the password. Takes as long for a name that nobody has. */
+  async verify(name: string, password: string): Promise<User | null> {
+    const user = this.#find(name);
+    const right = await verifyPassword(password, user?.password_hash ?? null);
+    if (!right || user === undefined || user.disabled) return null;
+    // It may have been changed, or its user removed, while it was being checked.
+    return this.#users.includes(user) ? this.#shown(user) : null;
+  }
+
+  noteSignIn(id: string): void {
+    this.#options.lastUsed.note(id);
+  }
+
+  /**
+   * Makes a user.
+   * @param actor whom the audit trail names
+   * @returns the user and, if it was made here, the password: it is in this answer and nowhere else
+   * @throws CertMateError FORBIDDEN, CONFLICT for a name in use, VALIDATION_FAILED
+   */
+  async create(wanted: NewUser, maker: Maker, actor: Actor): Promise<{ user: User; password: string | null }> {
+    this.#assertUnlimited(maker);
+    assertNotAbove(wanted.role, maker, 'a user');
+    const { name, role } = wanted;
+    const secret = await this.#secret(wanted.password, name);
+    return this.#exclusively(async () => {
+      if (RESERVED.has(name) || this.hasName(name) || this.#options.isTaken(name)) throw nameTaken(name);
+      const now = timestamp(this.#options.clock.now());
+      const user: StoredUser = {
+        id: `user_${randomBytes(6).toString('hex')}`,
+        name,
+        role,
+        disabled: false,
+        must_change_password: true,
+        created_at: now,
+        created_by: maker.name,
+        password_changed_at: now,
+        password_hash: secret.hash,
+      };
+      await this.#save([...this.#users, user]);
+      await this.#record('user_create', user, actor, { role });
+      return { user: this.#shown(user), password: secret.made };
+    });
+  }
+
+  /**
+   * Changes role, password or whether somebody may sign in; their sessions end.
+   * @returns the user and, if it was made here, the new password: it is in this answer and nowhere else
+   * @throws CertMateError NOT_FOUND, FORBIDDEN, CONFLICT for the last administrator, VALIDATION_FAILED
+   */
+  async update(
+    id: string,
+    change: UserChange,
+    maker: Maker,
+    actor: Actor,
+  ): Promise<{ user: User; password: string | null }> {
+    this.#assertUnlimited(maker);
+    const { role, disabled, password, random_password: random = false } = change;
+    if (role !== undefined) assertNotAbove(role, maker, 'a user');
+    const { name } = this.#present(id);
+    const secret = password === undefined && !random ? null : await this.#secret(password, name);
+    return this.#exclusively(async () => {
+      const current = this.#present(id);
+      const user: StoredUser = {
+        ...current,
+        role: role ?? current.role,
+        disabled: disabled ?? current.disabled,
+        ...(secret === null ? {} : this.#passwordFields(secret.hash, true)),
+      };
+      await this.#replace(current, user);
+      const ended = this.#options.endSessions(id);
+      await this.#record('user_update', user, actor, {
+        ...(role === undefined ? {} : { role, previous_role: current.role }),
+        ...(disabled === undefined ? {} : { disabled }),
+        ...(secret === null ? {} : { new_password: true }),
+        sessions_ended: ended,
+      });
+      return { user: this.#shown(user), password: secret?.made ?? null };
+    });
+  }
+
+  /**
+   * Changes one's own password; one's other sessions end.
+   * @param session the one that goes on
+   * @returns false where `current` is not the present password
+   * @throws CertMateError NOT_FOUND, VALIDATION_FAILED
+   */
+  async changePassword(
+    id: string,
+    { current, next }: { current: string; next: string },
+    session: string,
+    actor: Actor,
+  ): Promise<boolean> {
+    const before = this.#present(id);
+    if (!(await verifyPassword(current, before.password_hash))) return false;
+    assertGoodPassword(next, before.name, 'new_password');
+    if (next === current) {
+      const message = 'Use another password than the present one.';
+      throw new CertMateError('VALIDATION_FAILED', `new_password: ${message}`, {
+        details: [{ path: 'new_password', message }],
+      });
+    }
+    const hash = await hashPassword(next);
+    await this.#exclusively(async () => {
+      const present = this.#present(id);
+      if (present.password_hash !== before.password_hash) {
+        throw new CertMateError('CONFLICT', 'The password was changed by somebody else a moment ago. Sign in again.');
+      }
+      const user = { ...present, ...this.#passwordFields(hash, false) };
+      await this.#replace(present, user);
+      const ended = this.#options.endSessions(id, session);
+      await this.#record('password_change', user, actor, { sessions_ended: ended });
+    });
+    return true;
+  }
+
+  /**
+   * Removes a user; their sessions end, and the keys that they made are refused.
+   * @throws CertMateError NOT_FOUND, FORBIDDEN, CONFLICT for the last administrator
+   */
+  remove(id: string, maker: Maker, actor: Actor): Promise<User> {
+    this.#assertUnlimited(maker);
+    return this.#exclusively(async () => {
+      const user = this.#present(id);
+      await this.#replace(user, null);
+      const ended = this.#options.endSessions(id);
+      const shown = this.#shown(user);
+      this.#options.lastUsed.forget(id);
+      await this.#record('user_delete', user, actor, { role: user.role, sessions_ended: ended });
+      return shown;
+    });
+  }
+
+  /** Signs somebody out everywhere. @returns how many sessions that ended @throws CertMateError NOT_FOUND, FORBIDDEN */
+  async endSessions(id: string, maker: Maker, actor: Actor): Promise<number> {
+    this.#assertUnlimited(maker);
+    const user = this.#present(id);
+    const ended = this.#options.endSessions(id);
+    await this.#record('session_end', user, actor, { sessions_ended: ended });
+    return ended;
+  }
+
+  #find(name: string): StoredUser | undefined {
+    return this.#users.find((user) => user.name.toLowerCase() === name.toLowerCase());
+  }
+
+  #present(id: string): StoredUser {
+    const user = this.#users.find((candidate) => candidate.id === id);
+    if (user === undefined) throw new CertMateError('NOT_FOUND', `There is no user ${id}.`);
+    return user;
+  }
+
+  /** Users cannot be limited, so whoever is may not make or change any. */
+  #assertUnlimited({ id }: Maker): void {
+    if (id === undefined || !this.#options.isLimited(id)) return;
+    throw new CertMateError('FORBIDDEN', 'This API key is limited and cannot manage users, who are not.');
+  }
+
+  async #secret(password: string | undefined, name: string): Promise<{ hash: string; made: string | null }> {
+    if (password !== undefined) assertGoodPassword(password, name, 'password');
+    const made = password === undefined ? randomPassword() : null;
+    return { hash: await hashPassword(password ?? made ?? ''), made };
+  }
+
+  #passwordFields(hash: string, mustChange: boolean) {
+    const now = timestamp(this.#options.clock.now());
+    return { password_hash: hash, must_change_password: mustChange, password_changed_at: now };
+  }
+
+  async #replace(current: StoredUser, next: StoredUser | null): Promise<void> {
+    const users = this.#users.flatMap((user) => (user === current ? (next ?? []) : user));
+    if (isAdmin(current) && !users.some(isAdmin)) {
+      throw new CertMateError('CONFLICT', 'This is the last user who is an administrator. Make another one first.');
+    }
+    await this.#save(users);
+  }
+
+  async #save(users: readonly StoredUser[]): Promise<void> {
+    const text = `${JSON.stringify({ version: 1, users }, null, 2)}\n`;
+    await this.#options.files.write(FILE, text, { mode: 0o600 });
+    this.#users = users;
+  }
+
+  #shown({ password_hash: _hash, ...user }: StoredUser): User {
+    return { ...user, last_login_at: this.#options.lastUsed.of(user.id) };
+  }
+
+  async #record(
+    operation: AuditOperation,
+    { id, name }: StoredUser,
+    actor: Actor,
+    details: Record<string, unknown>,
+  ): Promise<void> {
+    await this.#options.audit.record({
+      operation,
+      resource_type: 'user',
+      resource_id: id,
+      status: 'success',
+      actor,
+      details: { name, ...details },
+    });
+  }
+
+  #exclusively<Result>(change: () => Promise<Result>): Promise<Result> {
+    const result = this.#change.then(change);
+    this.#change = result.catch(() => undefined);
+    return result;
+  }
+}
