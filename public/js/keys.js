@@ -3,7 +3,7 @@
 const OFF = 'keys-off';
 const SEQUENCE_MS = 1500;
 const dialog = document.getElementById('keys');
-let sequence = 0;
+let sequence = Number.NEGATIVE_INFINITY;
 
 const rows = () => [...document.querySelectorAll('.list tbody tr')];
 const linkOf = (row) => row?.querySelector('.name a, input[type=checkbox]');
@@ -61,7 +61,7 @@ function pressed(event) {
   }
   if (field || link || localStorage.getItem(OFF)) return;
   if (performance.now() - sequence < SEQUENCE_MS) {
-    sequence = 0;
+    sequence = Number.NEGATIVE_INFINITY;
     if (go(document.querySelector(`[data-go="${CSS.escape(key)}"]`)?.href)) event.preventDefault();
     return;
   }

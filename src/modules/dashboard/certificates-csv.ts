@@ -1,13 +1,12 @@
-/** Certificates as a table for spreadsheets (RFC 4180), however many there are. */
-import { Readable } from 'node:stream';
+/** Certificates as rows of a table. */
 import { setImmediate as othersTurn } from 'node:timers/promises';
-import { stringify } from 'csv-stringify';
+import type { Columns } from './csv.js';
 import type { Certificate, Certificates, Conditions, Selection } from './services.js';
 
 /** Certificates that are written in one go; others get their turn in between. */
 const PAGE = 500;
 
-const COLUMNS: Record<string, (certificate: Certificate) => string | number | null> = {
+export const CERTIFICATE_COLUMNS: Columns<Certificate> = {
   identifier: ({ identifier }) => identifier,
   common_name: ({ common_name }) => common_name,
   email: ({ email }) => email,
@@ -35,20 +34,6 @@ const COLUMNS: Record<string, (certificate: Certificate) => string | number | nu
   notes: ({ notes }) => notes,
 };
 
-/** The certificates in this order. A header row comes first, lines end in CRLF. */
-export function certificatesCsv(certificates: Iterable<Certificate> | AsyncIterable<Certificate>): Readable {
-  const table = stringify({
-    bom: true,
-    header: true,
-    columns: Object.keys(COLUMNS),
-    record_delimiter: 'windows',
-    // A spreadsheet would run a cell that begins with = + - or @ as a formula.
-    escape_formulas: true,
-  });
-  const rows = Readable.from(rowsOf(certificates));
-  return rows.on('error', (error) => table.destroy(error)).pipe(table);
-}
-
 /** `certificates-2026-11-21.csv` */
 export function csvFilename(now: Date): string {
   return `certificates-${now.toISOString().slice(0, 10)}.csv`;
@@ -66,8 +51,4 @@ export async function* every(
     cursor = page.next_cursor ?? undefined;
     await othersTurn();
   } while (cursor !== undefined);
-}
-
-async function* rowsOf(certificates: Iterable<Certificate> | AsyncIterable<Certificate>): AsyncGenerator<unknown[]> {
-  for await (const certificate of certificates) yield Object.values(COLUMNS).map((cell) => cell(certificate));
 }

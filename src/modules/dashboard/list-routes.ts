@@ -2,7 +2,8 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
 import { keepView } from '../../http/view-cookie.js';
-import { certificatesCsv, csvFilename, every } from './certificates-csv.js';
+import { CERTIFICATE_COLUMNS, csvFilename, every } from './certificates-csv.js';
+import { csv } from './csv.js';
 import { expiryTimeline, monthBounds } from './expiry-timeline.js';
 import { listPage } from './list-page.js';
 import { conditions, selection } from './list-query.js';
@@ -50,6 +51,6 @@ export const listRoutes: FastifyPluginAsync<DashboardParts> = async (app, { cert
     return reply
       .type('text/csv; charset=utf-8')
       .header('content-disposition', `attachment; filename="${csvFilename(now)}"`)
-      .send(certificatesCsv(every(certificates, { ...conditions(state, now), sort, order })));
+      .send(csv(CERTIFICATE_COLUMNS, every(certificates, { ...conditions(state, now), sort, order })));
   });
 };

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { authorityRoutes } from './authority-routes.js';
 import { batchPages } from './batch-routes.js';
+import { bulkPages } from './bulk-routes.js';
 import { certificateRoutes } from './certificate-routes.js';
 import { changeRoutes } from './change-routes.js';
 import { issueRoutes } from './issue-routes.js';
@@ -25,5 +26,6 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
   for (const routes of [dashboardRoutes, listRoutes, issueRoutes, certificateRoutes, changeRoutes, revokeRoutes, authorityRoutes]) {
     await app.register(routes, parts);
   }
+  await app.register(bulkPages, { ...parts, certificates });
   await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });
 };

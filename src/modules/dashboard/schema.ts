@@ -86,6 +86,14 @@ export const revokeFields = z.object({
   ),
 });
 
+export const bulkRevokeFields = z.object({ reason: z.enum(keysOf<RevocationReason>(REASONS), 'Choose a reason.') });
+
+const tagList = () => listOf(/,/, 50, 64, 'Use at most 50 tags of at most 64 characters.');
+
+export const bulkTagFields = z
+  .object({ tags: tagList(), remove_tags: tagList() })
+  .refine(({ tags, remove_tags }) => tags.length + remove_tags.length > 0, 'Enter a tag to add, or one to remove.');
+
 export const renewFields = z
   .object({
     key: z.enum(['new', 'reuse', 'csr'], 'Choose which key it is for.'),
