@@ -7,9 +7,12 @@ import { certificateRoutes } from './certificate-routes.js';
 import { changeRoutes } from './change-routes.js';
 import { issueRoutes } from './issue-routes.js';
 import { listRoutes } from './list-routes.js';
+import { profilePages } from './profile-routes.js';
 import { revokeRoutes } from './revoke-routes.js';
 import { dashboardRoutes } from './routes.js';
 import type { DashboardParts } from './services.js';
+import { settingsPages } from './settings-routes.js';
+import type { SettingsParts } from './settings-services.js';
 
 export const dashboardPlugin: FastifyPluginAsync = async (app) => {
   const { certificates, batches, authority, crl, auth, audit, clock, config } = app;
@@ -27,5 +30,18 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     await app.register(routes, parts);
   }
   await app.register(bulkPages, { ...parts, certificates });
+  const { settings, renewals, scheduler, profiles, profileEditor: editor } = app;
+  const settingsParts: SettingsParts = {
+    settings,
+    renewals,
+    nextSweep: () => scheduler.nextRun('renewal'),
+    profiles,
+    editor,
+    limitsEnforced: config.rateLimits,
+    audit,
+    clock,
+    publicUrl: config.publicUrl,
+  };
+  for (const routes of [settingsPages, profilePages]) await app.register(routes, settingsParts);
   await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });
 };

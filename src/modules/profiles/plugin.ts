@@ -2,17 +2,21 @@
 import { join } from 'node:path';
 import plugin from 'fastify-plugin';
 import { Folder } from '../../store/folder.js';
+import { ProfileEditor } from './editor.js';
 import { Profiles } from './registry.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
     profiles: Profiles;
+    profileEditor: ProfileEditor;
   }
 }
 
 export const profilesPlugin = plugin(
   async (app) => {
-    app.decorate('profiles', await Profiles.open(new Folder(join(app.config.dataDir, 'profiles'))));
+    const profiles = await Profiles.open(new Folder(join(app.config.dataDir, 'profiles')));
+    app.decorate('profiles', profiles);
+    app.decorate('profileEditor', new ProfileEditor({ profiles, audit: app.audit }));
   },
   { name: 'profiles', fastify: '5.x', dependencies: ['foundation', 'audit'] },
 );

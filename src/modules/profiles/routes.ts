@@ -42,15 +42,7 @@ export const profileRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async (request, reply) => {
       const { name } = request.params;
-      const { profile, created } = await app.profiles.put(name, request.body);
-      await app.audit.record({
-        operation: 'settings_update',
-        resource_type: 'settings',
-        resource_id: `profile:${name}`,
-        status: 'success',
-        actor: actorOf(request),
-        details: { action: created ? 'create' : 'replace', rules: request.body },
-      });
+      const { profile, created } = await app.profileEditor.save(name, request.body, actorOf(request));
       if (created) reply.code(201).header('location', `/api/profiles/${name}`);
       return resourceOf(profile);
     },
@@ -68,16 +60,7 @@ export const profileRoutes: FastifyPluginAsyncZod = async (app) => {
       },
     },
     async (request, reply) => {
-      const { name } = request.params;
-      await app.profiles.remove(name);
-      await app.audit.record({
-        operation: 'settings_update',
-        resource_type: 'settings',
-        resource_id: `profile:${name}`,
-        status: 'success',
-        actor: actorOf(request),
-        details: { action: 'remove' },
-      });
+      await app.profileEditor.remove(request.params.name, actorOf(request));
       return reply.code(204).send();
     },
   );

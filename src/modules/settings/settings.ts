@@ -90,13 +90,14 @@ export class Settings {
   }
 
   /**
-   * Changes what `change` names: on disk, in force and in the audit trail when this resolves. If it cannot be written,
-   * nothing has changed.
+   * Changes what `change` (a SettingsChange) names: on disk, in force and in the audit trail when this resolves. If it
+   * cannot be written, nothing has changed.
    * @returns each setting that is set otherwise than before, with its value then and now
-   * @throws CertMateError VALIDATION_FAILED, STORAGE_FULL
+   * @throws CertMateError VALIDATION_FAILED with the path of each field that is wrong, STORAGE_FULL
    */
-  change(change: SettingsChange, actor: Actor): Promise<Changed[]> {
-    const result = this.#changing.then(() => this.#apply(change, actor));
+  async change(change: unknown, actor: Actor): Promise<Changed[]> {
+    const checked = parseChange(change);
+    const result = this.#changing.then(() => this.#apply(checked, actor));
     this.#changing = result.catch(() => undefined);
     return result;
   }
@@ -148,11 +149,7 @@ export class Settings {
   }
 }
 
-/**
- * A change out of JSON or a form.
- * @throws CertMateError VALIDATION_FAILED with the path of each field that is wrong
- */
-export function parseChange(input: unknown): SettingsChange {
+function parseChange(input: unknown): SettingsChange {
   const { success, data, error } = settingsChange.safeParse(input);
   if (success) return data;
   const details = error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
