@@ -31,6 +31,8 @@ export interface InventoryQuery {
   /** Expiring at this moment or later. */
   expires_after?: Timestamp | undefined;
   tag?: string | undefined;
+  /** Nothing but what this says yes to. */
+  only?: ((record: CertificateRecord) => boolean) | undefined;
   /** `created_at` unless told. Names are compared in lower case; equal ones follow their identifiers. */
   sort?: SortKey | undefined;
   /** Unless told: `desc` for created_at, else `asc`. */

@@ -83,7 +83,8 @@ export class MemoryInventory implements Inventory {
     const sort = query.sort ?? 'created_at';
     const order = query.order ?? (sort === 'created_at' ? 'desc' : 'asc');
     const from = query.cursor === undefined ? null : decodeCursor(query.cursor, sort, order);
-    const selection = select(query, this.#columns, this.size, this.#search(query.search), now);
+    const marked = this.#admit(query.only, this.#search(query.search));
+    const selection = select(query, this.#columns, this.size, marked, now);
     const { slots, more } = this.#orders.page(selection, this.size, {
       sort,
       order,
@@ -187,6 +188,15 @@ export class MemoryInventory implements Inventory {
       for (let slot = 0; slot < marks.length; slot += 1)
         if (organizations[organization[slot] as number] === 1) marks[slot] = 1;
     }
+    return marks;
+  }
+
+  /** Takes out of the marks what may not be found; null still means all. */
+  #admit(only: InventoryQuery['only'], searched: Uint8Array | null): Uint8Array | null {
+    if (only === undefined) return searched;
+    const marks = searched ?? new Uint8Array(this.size).fill(1);
+    for (let slot = 0; slot < marks.length; slot += 1)
+      if (marks[slot] === 1 && !only(this.#record(slot))) marks[slot] = 0;
     return marks;
   }
 

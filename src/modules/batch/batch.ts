@@ -3,7 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { CertMateError } from '../../errors.js';
 import type { Actor, AuditSink, Identifier, Log, Serial } from '../../types.js';
-import { type CheckedRow, checkRows, type IssuableRow, type Issuing, isRefused, type RefusedRow } from './check.js';
+import {
+  type Caller,
+  type CheckedRow,
+  checkRows,
+  type IssuableRow,
+  type Issuing,
+  isRefused,
+  type RefusedRow,
+} from './check.js';
 import { readCsv } from './csv.js';
 import { progressEvents } from './events.js';
 import type { BatchJob, JobView } from './job.js';
@@ -74,12 +82,12 @@ export class Batches {
   }
 
   /** What would become of each row, without issuing any. @throws CertMateError VALIDATION_FAILED for the whole table */
-  async judge(order: Order): Promise<Judgement> {
+  async judge(order: Order, caller: Caller = {}): Promise<Judgement> {
     const { pace } = this.#parts;
     const errors: RefusedRow[] = [];
     const work: Workload = {};
     let successful = 0;
-    for await (const group of this.#check(order)) {
+    for await (const group of this.#check(order, caller)) {
       for (const row of group) {
         if (isRefused(row)) errors.push(row);
         else {
@@ -104,7 +112,7 @@ export class Batches {
   async issueNow(order: Order, actor: Actor): Promise<BatchResult> {
     const { audit, limits } = this.#parts;
     const rows: CheckedRow[] = [];
-    for await (const group of this.#check(order)) rows.push(...group);
+    for await (const group of this.#check(order, actor)) rows.push(...group);
     const id = randomBytes(16).toString('hex');
     const refused = rows.filter(isRefused);
     const begun = { id, total: rows.length, successful: 0, failed: refused.length };
@@ -129,7 +137,7 @@ export class Batches {
    * @throws CertMateError VALIDATION_FAILED for the whole table; CONFLICT; STORAGE_FULL
    */
   issueLater(order: Order, owner: Viewer, actor: Actor, once: string | null): Promise<BatchJob> {
-    return this.#parts.jobs.start(this.#check(order), owner, actor, once);
+    return this.#parts.jobs.start(this.#check(order, actor), owner, actor, once);
   }
 
   /** The progress of a job as server-sent events, to its end. @param shown what an event carries; all of it unless given */
@@ -150,8 +158,8 @@ export class Batches {
     return resultsZip(results(files), format, job.id, actor, this.#parts.zip);
   }
 
-  #check({ table, defaults }: Order): AsyncGenerator<CheckedRow[]> {
-    return checkRows(table, defaults, this.#parts.issuing);
+  #check({ table, defaults }: Order, caller: Caller): AsyncGenerator<CheckedRow[]> {
+    return checkRows(table, defaults, this.#parts.issuing, caller);
   }
 
   async #issue(row: IssuableRow, actor: Actor): Promise<Serial | RefusedRow> {

@@ -1,6 +1,6 @@
 /** Judges every row of a batch before anything is issued, and settles under which identifier each will be. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, type ErrorDetail } from '../../errors.js';
 import type { Actor, Identifier, KeyType, Serial } from '../../types.js';
 import { FIRST_ROW, type Fields, MOST_ROWS, readCell, readColumns, readRow, type Table } from './table.js';
 
@@ -12,13 +12,16 @@ export interface RowRequest {
   cert_usage: string;
 }
 
+/** Whose batch it is, as far as that limits its rows. */
+export type Caller = Pick<Actor, 'reach'>;
+
 /** Whoever issues certificates. */
 export interface Issuing {
   readonly requestFields: Fields;
   /** @throws CertMateError VALIDATION_FAILED */
   readRequest(fields: Record<string, unknown>): RowRequest;
   /** What issuing would give; a `keyType` of null: no key is made. @throws CertMateError what issuing would throw */
-  foresee(request: RowRequest): { identifier: Identifier; commonName: string; keyType: KeyType | null };
+  foresee(request: RowRequest, caller: Caller): { identifier: Identifier; commonName: string; keyType: KeyType | null };
   issue(request: RowRequest, actor: Actor): Promise<{ serial_number: Serial }>;
 }
 
@@ -36,6 +39,8 @@ export interface IssuableRow {
 export interface RefusedRow {
   row: number;
   error: string;
+  /** The same field by field, where it is about fields. */
+  details?: readonly ErrorDetail[];
 }
 
 export type CheckedRow = IssuableRow | RefusedRow;
@@ -55,6 +60,7 @@ export async function* checkRows(
   table: Table,
   defaults: Readonly<Record<string, unknown>>,
   issuing: Issuing,
+  caller: Caller,
 ): AsyncGenerator<CheckedRow[], void, undefined> {
   const { requestFields } = issuing;
   const columns = readColumns(table.headers, defaults, requestFields);
@@ -71,10 +77,11 @@ export async function* checkRows(
       if (cells === null) return;
       const row = start + index + FIRST_ROW;
       try {
-        group.push(checkRow(row, issuing.readRequest(readRow(columns, cells, common)), issuing, rowOf));
+        group.push(checkRow(row, issuing.readRequest(readRow(columns, cells, common)), issuing, caller, rowOf));
       } catch (error) {
         if (!(error instanceof CertMateError) || error.status >= 500) throw error;
-        group.push({ row, error: error.message });
+        const { message, details } = error;
+        group.push(details === undefined ? { row, error: message } : { row, error: message, details });
       }
     });
     yield group;
@@ -82,13 +89,20 @@ export async function* checkRows(
   }
 }
 
-function checkRow(row: number, request: RowRequest, issuing: Issuing, rowOf: Map<Identifier, number>): IssuableRow {
+function checkRow(
+  row: number,
+  request: RowRequest,
+  issuing: Issuing,
+  caller: Caller,
+  rowOf: Map<Identifier, number>,
+): IssuableRow {
   if (!request.store_key && request.csr === undefined) {
     throw new CertMateError('VALIDATION_FAILED', 'store_key: a batch gives no keys out, so this one would be lost');
   }
-  let foreseen = issuing.foresee(request);
+  let foreseen = issuing.foresee(request, caller);
   // Among 30 000 of one name two random endings may well be the same.
-  while (request.identifier === undefined && rowOf.has(foreseen.identifier)) foreseen = issuing.foresee(request);
+  while (request.identifier === undefined && rowOf.has(foreseen.identifier))
+    foreseen = issuing.foresee(request, caller);
   const { identifier, commonName, keyType } = foreseen;
   const before = rowOf.get(identifier);
   if (before !== undefined) {

@@ -5,7 +5,7 @@ import { secondsAfter, timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import type { Folder } from '../../store/folder.js';
 import { KeyedLock } from '../../store/keyed-lock.js';
-import type { Actor, Clock, Role } from '../../types.js';
+import type { Actor, Clock, Reach, Role } from '../../types.js';
 import { type CheckedRow, isRefused } from './check.js';
 import { BatchJob, type JobView, SHOWN_ERRORS } from './job.js';
 import { type JobDescription, JobFiles, rowLine } from './job-files.js';
@@ -18,6 +18,8 @@ export interface Viewer {
   id: string;
   name: string;
   role: Role;
+  /** Whoever is limited to some certificates sees no batch but their own. */
+  reach: Reach | null;
 }
 
 export interface JobsParts extends RunParts {
@@ -284,7 +286,7 @@ function laneOfJob(work: Workload): Lane {
 }
 
 function isVisible(job: BatchJob, viewer: Viewer): boolean {
-  return viewer.role === 'admin' || job.description.owner.id === viewer.id;
+  return (viewer.role === 'admin' && viewer.reach === null) || job.description.owner.id === viewer.id;
 }
 
 function sha256(text: string): string {

@@ -54,7 +54,7 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async (request, reply) => {
       const { order, dryRun } = await orderOf(batches, request.body as BatchRequest | Buffer, request.query);
-      if (dryRun) return reply.code(200).send(await batches.judge(order));
+      if (dryRun) return reply.code(200).send(await batches.judge(order, actorOf(request)));
       const background = asksForBackground(request);
       if (Batches.isSmall(order) && !background) {
         return reply.code(201).send(await batches.issueNow(order, actorOf(request)));

@@ -20,7 +20,7 @@ export async function amend(
   actor: Actor,
 ): Promise<CertificateResource> {
   const { store, audit, clock } = parts;
-  findRecord(store, identifier);
+  findRecord(store, identifier, actor);
   const record = await store.update(identifier, (current) => {
     assertPresent(current);
     return {

@@ -4,7 +4,7 @@ import { CertMateError, type ErrorCode } from '../../errors.js';
 import type { InventoryQuery } from '../../store/inventory.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier } from '../../types.js';
 import { amend } from './amend.js';
-import { findRecord, type LifecycleParts } from './parts.js';
+import { findRecord, type LifecycleParts, within } from './parts.js';
 import { assertRenewable, keyObstacle, type RenewalRequest, renew } from './renew.js';
 import { type RevocationRequest, revoked } from './revocation.js';
 import { announce, markRevoked } from './revoke.js';
@@ -61,12 +61,12 @@ export async function bulkRevoke(
 ): Promise<BulkResult> {
   const events: AuditEvent[] = [];
   const work = async (identifier: Identifier): Promise<CertificateRecord> => {
-    if (selection.dry_run) return revoked(findRecord(parts.store, identifier), request, parts.clock.now());
+    if (selection.dry_run) return revoked(findRecord(parts.store, identifier, actor), request, parts.clock.now());
     const { record, event } = await markRevoked(parts, identifier, request, actor);
     events.push(event);
     return record;
   };
-  return forEach(parts, selection, MOST, work, async () => {
+  return forEach(parts, selection, actor, MOST, work, async () => {
     if (events.length > 0) await announce(parts, events);
   });
 }
@@ -81,8 +81,8 @@ export async function bulkRenew(
   request: Omit<RenewalRequest, 'csr'>,
   actor: Actor,
 ): Promise<BulkResult> {
-  return forEach(parts, selection, MOST_RENEWED, async (identifier) => {
-    const record = findRecord(parts.store, identifier);
+  return forEach(parts, selection, actor, MOST_RENEWED, async (identifier) => {
+    const record = findRecord(parts.store, identifier, actor);
     assertRenewable(record, request);
     const obstacle = keyObstacle(record, request);
     if (obstacle !== null) throw new CertMateError('CONFLICT', obstacle);
@@ -105,8 +105,8 @@ export async function bulkTag(
     if (next.length <= MOST_TAGS) return next;
     throw new CertMateError('CONFLICT', `It would have ${next.length} tags; ${MOST_TAGS} are allowed.`);
   };
-  return forEach(parts, selection, MOST, async (identifier) => {
-    const record = findRecord(parts.store, identifier);
+  return forEach(parts, selection, actor, MOST, async (identifier) => {
+    const record = findRecord(parts.store, identifier, actor);
     if (!selection.dry_run) return amend(parts, identifier, { tags: retag }, actor);
     retag(record.tags);
     return record;
@@ -120,11 +120,12 @@ export async function bulkTag(
 async function forEach(
   parts: LifecycleParts,
   selection: BulkSelection,
+  actor: Actor,
   most: number,
   work: (identifier: Identifier) => Promise<CertificateRecord>,
   after: () => Promise<void> = async () => {},
 ): Promise<BulkResult> {
-  const identifiers = chosen(parts, selection, most);
+  const identifiers = chosen(parts, selection, actor, most);
   const results: BulkOutcome[] = [];
   const unexpected: unknown[] = [];
   await concurrently(identifiers.entries(), AT_ONCE, async ([index, identifier]) => {
@@ -152,13 +153,23 @@ async function forEach(
 
 const INTERNAL = { code: 'INTERNAL' as const, message: 'Something went wrong here.' };
 
-function chosen({ store, clock }: LifecycleParts, { identifiers, filter }: BulkSelection, most: number): Identifier[] {
+function chosen(
+  { store, clock }: LifecycleParts,
+  { identifiers, filter }: BulkSelection,
+  actor: Actor,
+  most: number,
+): Identifier[] {
   const found: Identifier[] = [...new Set(identifiers)];
   if (filter !== undefined) {
     const now = clock.now();
     let cursor: string | null = null;
     do {
-      const query: InventoryQuery = { ...filter, limit: PAGE, ...(cursor === null ? {} : { cursor }) };
+      const query: InventoryQuery = {
+        ...filter,
+        ...within(actor),
+        limit: PAGE,
+        ...(cursor === null ? {} : { cursor }),
+      };
       const page = store.inventory.list(query, now);
       assertNotTooMany(page.total, most);
       found.push(...page.records.map(({ identifier }) => identifier));

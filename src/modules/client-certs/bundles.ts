@@ -50,7 +50,7 @@ export class CertificateBundles {
    * @throws CertMateError NOT_FOUND
    */
   async download(identifier: Identifier, kind: BundleKind, actor: Actor): Promise<Download> {
-    const record = findRecord(this.#parts.store, identifier);
+    const record = findRecord(this.#parts.store, identifier, actor);
     if (kind === 'p7b') {
       const body = certificatesOnly([await this.#certificate(record), ...this.#parts.authority.chain]);
       await this.#recordDownload(record, { file: kind }, actor);
@@ -73,7 +73,7 @@ export class CertificateBundles {
    */
   async pkcs12(identifier: Identifier, options: Pkcs12Options, actor: Actor): Promise<Download> {
     const { password, profile } = options;
-    const record = findRecord(this.#parts.store, identifier);
+    const record = findRecord(this.#parts.store, identifier, actor);
     const friendlyName = options.friendly_name ?? record.common_name;
     // Here as well as in the worker, from which an error comes back without its class.
     assertPkcs12Password(password);

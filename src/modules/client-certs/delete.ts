@@ -19,7 +19,7 @@ export async function remove(
   actor: Actor,
 ): Promise<CertificateResource> {
   const { store, audit, clock } = parts;
-  findRecord(store, identifier);
+  findRecord(store, identifier, actor);
   let serials: Serial[] = [];
   const record = await store.update(identifier, (current) => {
     const next = deleted(current, clock.now());

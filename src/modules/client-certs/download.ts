@@ -32,7 +32,7 @@ export async function download(
   kind: DownloadKind,
   actor: Actor,
 ): Promise<Download> {
-  const record = findRecord(store, identifier);
+  const record = findRecord(store, identifier, actor);
   if (kind === 'key' && !record.has_private_key) {
     throw new CertMateError(
       'NOT_FOUND',

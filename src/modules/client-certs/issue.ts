@@ -36,7 +36,11 @@ export async function issue(
   announce?: Announce,
 ): Promise<IssuedCertificate> {
   const { store, authority, audit, clock, keys } = parts;
-  const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = planIssue(parts, request);
+  const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = planIssue(
+    parts,
+    request,
+    actor,
+  );
   const serial = newSerial(randomBytes(16));
   await announce?.({ identifier, serial_number: serial });
   const subject = encodeSubject(identity.subject);

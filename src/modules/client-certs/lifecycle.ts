@@ -11,7 +11,7 @@ import { type Download, type DownloadKind, download } from './download.js';
 import { type IssuedCertificate, issue } from './issue.js';
 import { issueOnce, type Ledger, type RepeatableRequest } from './issue-once.js';
 import { locateCertificate, locateSerial } from './locate.js';
-import { findRecord, type LifecycleParts } from './parts.js';
+import { findRecord, type LifecycleParts, within } from './parts.js';
 import { planIssue } from './plan.js';
 import { keyObstacle, type RenewalRequest, renew } from './renew.js';
 import { readIssueRequest, requestFields } from './request-fields.js';
@@ -19,6 +19,9 @@ import { type CertificateResource, resourceOf } from './resource.js';
 import type { RevocationRequest } from './revocation.js';
 import { revoke, unhold } from './revoke.js';
 import type { IssueRequest } from './schema.js';
+
+/** Who looks at certificates: an actor, or, where there is none, somebody who may see all. */
+type Caller = Pick<Actor, 'reach'>;
 
 export class CertificateLifecycle {
   readonly #parts: LifecycleParts;
@@ -39,8 +42,11 @@ export class CertificateLifecycle {
    * What issuing this would give, without issuing it; `keyType` is null where there is a CSR.
    * @throws CertMateError what issuing would throw, as far as it can be told now
    */
-  foresee(request: IssueRequest): { identifier: Identifier; commonName: string; keyType: KeyType | null } {
-    const { identifier, identity, csr, keyType } = planIssue(this.#parts, request);
+  foresee(
+    request: IssueRequest,
+    caller: Caller = {},
+  ): { identifier: Identifier; commonName: string; keyType: KeyType | null } {
+    const { identifier, identity, csr, keyType } = planIssue(this.#parts, request, caller);
     return { identifier, commonName: identity.subject.common_name, keyType: csr ? null : keyType };
   }
 
@@ -68,10 +74,13 @@ export class CertificateLifecycle {
     return inspectCsr(this.#parts, request);
   }
 
-  /** One page of the inventory. @throws CertMateError INVALID_CURSOR */
-  list(query: InventoryQuery): { certificates: CertificateResource[]; total: number; next_cursor: string | null } {
+  /** One page of what the caller may see of the inventory. @throws CertMateError INVALID_CURSOR */
+  list(
+    query: InventoryQuery,
+    caller: Caller = {},
+  ): { certificates: CertificateResource[]; total: number; next_cursor: string | null } {
     const now = this.#parts.clock.now();
-    const { records, total, next_cursor } = this.#parts.store.inventory.list(query, now);
+    const { records, total, next_cursor } = this.#parts.store.inventory.list({ ...query, ...within(caller) }, now);
     return { certificates: records.map((record) => resourceOf(record, now)), total, next_cursor };
   }
 
@@ -95,9 +104,9 @@ export class CertificateLifecycle {
     return this.#parts.store.inventory.expiries(moments);
   }
 
-  /** @throws CertMateError NOT_FOUND */
-  get(identifier: Identifier): CertificateResource {
-    return resourceOf(findRecord(this.#parts.store, identifier), this.#parts.clock.now());
+  /** @throws CertMateError NOT_FOUND; FORBIDDEN it is out of the caller's reach */
+  get(identifier: Identifier, caller: Caller = {}): CertificateResource {
+    return resourceOf(findRecord(this.#parts.store, identifier, caller), this.#parts.clock.now());
   }
 
   /** See download.ts. */

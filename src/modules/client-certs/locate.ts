@@ -13,6 +13,9 @@ export interface Located {
   serial: Serial;
 }
 
+/** Whoever finds a certificate has done nothing with it yet: the step that follows looks at who it is. */
+const ANYBODY = {};
+
 /**
  * @param text decimal, `0x…`, or hex as openssl prints it
  * @throws CertMateError VALIDATION_FAILED no serial number; NOT_FOUND none of ours; CONFLICT it may mean two of ours
@@ -36,7 +39,7 @@ export function locateSerial({ store }: Pick<LifecycleParts, 'store'>, text: str
   if (another !== undefined) {
     throw new CertMateError('CONFLICT', 'Read as decimal and as hex it names two certificates: write hex with 0x.');
   }
-  findRecord(store, located.identifier);
+  findRecord(store, located.identifier, ANYBODY);
   return located;
 }
 
@@ -50,7 +53,7 @@ export async function locateCertificate({ store }: Pick<LifecycleParts, 'store'>
   const owner = store.inventory.bySerial(serial);
   if (owner === undefined) throw notOurs();
   const { record, replaced } = owner;
-  const { identifier } = findRecord(store, record.identifier);
+  const { identifier } = findRecord(store, record.identifier, ANYBODY);
   const kept =
     replaced === null
       ? record.fingerprint_sha256

@@ -4,9 +4,19 @@ import { CertMateError } from '../../errors.js';
 import type { Extension, KeyUsage } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
+import { assertWithinReach, isWithinReach } from '../../reach.js';
 import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { Store } from '../../store/store.js';
-import type { AuditSink, CertificateRecord, CertificateType, Clock, Identifier, KeyType, Serial } from '../../types.js';
+import type {
+  Actor,
+  AuditSink,
+  CertificateRecord,
+  CertificateType,
+  Clock,
+  Identifier,
+  KeyType,
+  Serial,
+} from '../../types.js';
 import type { Subject } from './identity.js';
 import type { Validity } from './lifetime.js';
 
@@ -70,11 +80,21 @@ export interface LifecycleParts {
   profiles: { forUsage(usage: string): IssuingProfile };
 }
 
-/** The record of a certificate that has not been deleted. @throws CertMateError NOT_FOUND */
-export function findRecord(store: Store, identifier: Identifier): CertificateRecord {
+/**
+ * The record of a certificate that has not been deleted. Every step on a certificate begins here, and so does the check
+ * that its caller may touch it.
+ * @throws CertMateError NOT_FOUND; FORBIDDEN it is out of the caller's reach
+ */
+export function findRecord(store: Store, identifier: Identifier, caller: Pick<Actor, 'reach'>): CertificateRecord {
   const record = store.inventory.get(identifier);
   if (!record || record.deleted_at !== null) {
     throw new CertMateError('NOT_FOUND', `There is no certificate "${identifier}".`);
   }
+  assertWithinReach(caller, record);
   return record;
+}
+
+/** The part of a query that finds what is within a caller's reach only. */
+export function within({ reach }: Pick<Actor, 'reach'>): { only?: (record: CertificateRecord) => boolean } {
+  return reach == null ? {} : { only: (record) => isWithinReach(reach, record) };
 }

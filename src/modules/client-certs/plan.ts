@@ -4,7 +4,8 @@ import { CertMateError } from '../../errors.js';
 import type { KeyUsage } from '../../pki/extensions.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { type CertificationRequest, readRequest } from '../../pki/request.js';
-import type { Identifier, KeyType } from '../../types.js';
+import { assertUsageWithinReach, assertWithinReach } from '../../reach.js';
+import type { Actor, Identifier, KeyType } from '../../types.js';
 import { assertReachable, defaultIdentifier } from './identifier.js';
 import { type Identity, identityOf, type RequestedIdentity } from './identity.js';
 import { lifetimeOf, type Validity } from './lifetime.js';
@@ -36,14 +37,16 @@ const KEY_OF: Record<KeyType, PublicKeyKind> = {
 
 type PublicKeyKind = Pick<PublicKeyFacts, 'algorithm' | 'size'>;
 
-/** @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN */
-export function planIssue(parts: LifecycleParts, request: IssueRequest): IssuePlan {
+/** @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN; FORBIDDEN it would be out of the caller's reach */
+export function planIssue(parts: LifecycleParts, request: IssueRequest, caller: Pick<Actor, 'reach'>): IssuePlan {
+  assertUsageWithinReach(caller, request.cert_usage);
   const csr = csrOf(request);
   const profile = parts.profiles.forUsage(request.cert_usage);
   const keyType = request.key_type ?? profile.keyType(parts.defaultKeyType);
   const key = csr ? publicKeyFacts(csr.subjectPublicKeyInfo) : KEY_OF[keyType];
   const contents = planContents(parts, profile, request, csr, key);
-  return { csr, keyType, ...contents, identifier: freeIdentifier(parts, request, contents.identity) };
+  const identifier = freeIdentifier(parts, request, contents.identity, caller);
+  return { csr, keyType, ...contents, identifier };
 }
 
 /**
@@ -89,8 +92,14 @@ function csrOf({ csr, generate_key }: IssueRequest): CertificationRequest | null
   throw new CertMateError('VALIDATION_FAILED', `csr ${message}`, { details: [{ path: 'csr', message }] });
 }
 
-function freeIdentifier({ store }: LifecycleParts, { identifier }: IssueRequest, { subject }: Identity): Identifier {
+function freeIdentifier(
+  { store }: LifecycleParts,
+  { identifier, cert_usage }: IssueRequest,
+  { subject }: Identity,
+  caller: Pick<Actor, 'reach'>,
+): Identifier {
   const wanted = identifier ?? defaultIdentifier(subject.common_name, randomBytes(4));
+  assertWithinReach(caller, { cert_usage, identifier: wanted });
   assertReachable(wanted);
   if (!store.inventory.get(wanted)) return wanted;
   throw new CertMateError('IDENTIFIER_TAKEN', `"${wanted}" is taken; choose another identifier or leave it out.`);

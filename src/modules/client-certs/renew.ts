@@ -46,7 +46,7 @@ export async function renew(
   actor: Actor,
 ): Promise<IssuedCertificate> {
   const { store, authority, audit, clock } = parts;
-  const present = findRecord(store, identifier);
+  const present = findRecord(store, identifier, actor);
   assertRenewable(present, request);
   const lifetime = () => lifetimeOf(lifetimeAsked(present, request), clock.now(), authority.certificate);
   // Checked before a key is made, which may take seconds.

@@ -84,7 +84,7 @@ async function changeState(
   change: (current: CertificateRecord) => CertificateRecord,
   actor: Actor,
 ): Promise<StateChange> {
-  findRecord(store, identifier);
+  findRecord(store, identifier, actor);
   let serials: Serial[] = [];
   const record = await store.update(identifier, (current) => {
     const next = change(current);

@@ -30,7 +30,7 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: certificatePage },
       },
     },
-    async (request) => certificates.list(request.query),
+    async (request) => certificates.list(request.query, actorOf(request)),
   );
 
   app.get(
@@ -53,7 +53,7 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: certificateResource },
       },
     },
-    async (request) => certificates.get(request.params.id),
+    async (request) => certificates.get(request.params.id, actorOf(request)),
   );
 
   app.get(
