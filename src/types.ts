@@ -147,6 +147,7 @@ export type AuditOperation =
   | 'password_change'
   | 'session_end'
   | 'settings_update'
+  | 'export'
   | 'backup'
   | 'restore'
   | 'ca_create'
@@ -156,7 +157,17 @@ export type AuditOperation =
 /** What happened, before the trail adds time, sequence number and hashes. Never holds anything secret. */
 export interface AuditEvent {
   operation: AuditOperation;
-  resource_type: 'certificate' | 'batch' | 'ca' | 'crl' | 'api_key' | 'user' | 'session' | 'settings' | 'endpoint';
+  resource_type:
+    | 'certificate'
+    | 'batch'
+    | 'ca'
+    | 'crl'
+    | 'api_key'
+    | 'user'
+    | 'session'
+    | 'settings'
+    | 'audit_log'
+    | 'endpoint';
   resource_id: string | null;
   status: 'success' | 'failure' | 'denied';
   actor: Actor;

@@ -22,7 +22,7 @@ export async function backup(args: Arguments): Promise<void> {
     withTrail({ dataDir, auditLogDir }, async (audit) => {
       const store = await openStore(dataDir, systemClock, errorLog);
       try {
-        const backups = new Backups({ store, dataDir, auditLogDir, audit, clock: systemClock, log: errorLog });
+        const backups = new Backups({ store, dataDir, audit, clock: systemClock, log: errorLog });
         const { content } = await backups.create(passphrase, ACTOR);
         await writeStream(out, content, 0o600);
       } catch (error) {

@@ -1,8 +1,10 @@
-/** `doctor`, `reindex` and `verify-audit`: is everything that is stored in order? */
+/** `doctor` and `reindex`: is everything that is stored in order? */
 import { join } from 'node:path';
 import { systemClock } from '../clock.js';
 import { type Config, readConfig } from '../config.js';
+import { KeySealer } from '../crypto/key-sealer.js';
 import { verifyStored } from '../modules/audit/stored.js';
+import { describeBreak } from '../modules/audit/wording.js';
 import { type AuditOutcome, examine } from '../modules/doctor/examine.js';
 import { repair } from '../modules/doctor/repair.js';
 import { describe, reportOn } from '../modules/doctor/report.js';
@@ -18,10 +20,12 @@ import { locked, noLog, print } from './place.js';
 export async function doctor(args: Arguments): Promise<void> {
   const config = readConfig();
   const { dataDir, logDir, caPassphrase } = config;
+  const sealer = new KeySealer(config.keyEncryption);
   await locked(dataDir, async () => {
     const now = systemClock.now();
-    const look = () => examine({ dataDir, logDir, caPassphrase, verifyAudit: () => auditOutcome(config), now });
-    const place = { dataDir, logDir, openStore: () => openStore(dataDir, systemClock, noLog), now };
+    const verify = () => auditOutcome(config);
+    const look = () => examine({ dataDir, logDir, caPassphrase, sealer, verifyAudit: verify, now });
+    const place = { dataDir, logDir, openStore: () => openStore(dataDir, systemClock, noLog), sealer, now };
     const mended = args.flag('repair') ? await repair(place, look) : null;
     const examination = mended?.now ?? (await look());
     const { findings } = examination;
@@ -49,22 +53,12 @@ export async function reindexJournal(): Promise<void> {
   });
 }
 
-/** Exit code 1 if the audit log is broken. */
-export async function verifyAudit(): Promise<void> {
-  const config = readConfig();
-  await locked(config.dataDir, async () => {
-    const { lines, problem } = await auditOutcome(config);
-    print(problem ?? `The audit log is unbroken: ${lines} lines.`);
-    if (problem !== null) process.exitCode = 1;
-  });
-}
-
 async function auditOutcome({ dataDir, logDir }: Config): Promise<AuditOutcome> {
   try {
     const result = await verifyStored(new Folder(join(logDir, 'audit')), new Folder(join(dataDir, 'audit')));
     if (result === null) return { lines: 0, problem: null };
     const { lines, first_bad } = result;
-    return { lines, problem: first_bad && `It is broken at line ${first_bad.seq} (${first_bad.reason}).` };
+    return { lines, problem: first_bad && `It is broken at ${describeBreak(first_bad)}.` };
   } catch (error) {
     return { lines: 0, problem: `It cannot be verified: ${(error as Error).message}.` };
   }

@@ -26,6 +26,8 @@ export interface AuditOptions {
 }
 
 const MIB = 1024 * 1024;
+/** When the start's own rush is over. */
+const AFTER_START_MS = 60_000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export const audit = plugin(
@@ -41,8 +43,14 @@ export const audit = plugin(
     app.health.add('audit', () =>
       trail.problem === null ? { ok: true } : { ok: false, detail: 'see the log and /api/audit/verify' },
     );
-    // What is changed in an older file shows in its lines only; a read through all of them once a night finds it.
+    // What is changed inside a file shows in its lines only: they are all read once a night, and soon after a start.
     if (app.hasDecorator('scheduler')) app.scheduler.add('audit-verification', '15 5 * * *', () => trail.verify());
+    let first: NodeJS.Timeout | undefined;
+    app.addHook('onListen', async () => {
+      const report = (error: unknown) => app.log.error({ err: error }, 'the audit log could not be verified');
+      first = setTimeout(() => void trail.verify().catch(report), AFTER_START_MS).unref();
+    });
+    app.addHook('preClose', async () => clearTimeout(first));
     app.addHook('onClose', async () => {
       await denials.close().catch((error: unknown) => app.log.error({ err: error }, 'denied calls were not recorded'));
       await trail.close();

@@ -2,16 +2,19 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { timestamp } from '../../clock.js';
 import { CertMateError, type ErrorBody } from '../../errors.js';
+import { actorOf } from '../../http/request.js';
+import { auditBundle } from './bundle.js';
 import { keyId } from './checkpoint.js';
-import { auditBroken, auditIntact, auditPage, auditPublicKey, auditQuery } from './schema.js';
-import type { BreakReason } from './verify.js';
+import { auditBroken, auditExport, auditIntact, auditPage, auditPublicKey, auditQuery } from './schema.js';
+import type { Break, BreakReason } from './verify.js';
 
 /** A broken log: the one error shape, with the first bad line beside it. */
 class BrokenLogError extends CertMateError {
-  readonly firstBad: { seq: number; reason: BreakReason };
+  readonly firstBad: Break;
 
-  constructor(firstBad: { seq: number; reason: BreakReason }) {
+  constructor(firstBad: Break) {
     super(
       'CONFLICT',
       `The audit log is broken at seq ${firstBad.seq} (${firstBad.reason}). Keep the file and compare it with a backup.`,
@@ -19,8 +22,9 @@ class BrokenLogError extends CertMateError {
     this.firstBad = firstBad;
   }
 
-  override toBody(): ErrorBody & { first_bad_seq: number; reason: BreakReason } {
-    return { ...super.toBody(), first_bad_seq: this.firstBad.seq, reason: this.firstBad.reason };
+  override toBody(): ErrorBody & { first_bad_seq: number; reason: BreakReason; file: string | null } {
+    const { seq, reason, file } = this.firstBad;
+    return { ...super.toBody(), first_bad_seq: seq, reason, file };
   }
 }
 
@@ -45,15 +49,15 @@ export const auditRoutes: FastifyPluginAsyncZod = async (app) => {
       schema: {
         summary: 'Check every line and signature of the audit log',
         description:
-          '409 with `first_bad_seq` and `reason` if a line was changed, removed, inserted, moved or cut off.',
+          'Over all its files. 409 with `first_bad_seq`, `reason` and `file` if something was changed, removed, inserted, moved or cut off.',
         tags,
         response: { 200: auditIntact, 409: auditBroken },
       },
     },
     async () => {
-      const { first_bad, lines, checkpoints, head } = await app.auditTrail.verify();
+      const { first_bad, files, lines, checkpoints, head } = await app.auditTrail.verify();
       if (first_bad !== null) throw new BrokenLogError(first_bad);
-      return { status: 'intact' as const, lines, checkpoints, head };
+      return { status: 'intact' as const, files, lines, checkpoints, head };
     },
   );
 
@@ -61,23 +65,44 @@ export const auditRoutes: FastifyPluginAsyncZod = async (app) => {
     '/audit/export',
     {
       schema: {
-        summary: 'The audit log as it is on disk, one JSON object a line',
+        summary: 'The whole audit log: a bundle that can be verified elsewhere, or its lines',
+        description:
+          'A ZIP with all files of the log, the signed checkpoints, the public key and a note on how to verify them ' +
+          '(`certmate verify-audit`); with `format=ndjson` the lines as they are on disk, one JSON object each. The export ' +
+          'itself is recorded.',
         tags,
+        querystring: auditExport,
         response: {
           200: {
             description: 'The log',
-            content: { 'application/x-ndjson': { schema: z.custom<Readable>().meta({ type: 'string' }) } },
+            content: {
+              'application/zip': { schema: z.custom<Readable>().meta({ type: 'string', format: 'binary' }) },
+              'application/x-ndjson': { schema: z.custom<Readable>().meta({ type: 'string' }) },
+            },
           },
         },
       },
     },
-    async (_request, reply) =>
-      reply
-        .headers({
-          'content-type': 'application/x-ndjson',
-          'content-disposition': 'attachment; filename="certificate_audit.log"',
-        })
-        .send(Readable.from(withLineFeeds(app.auditTrail.lines()))),
+    async (request, reply) => {
+      const { format } = request.query;
+      const { auditTrail: trail } = app;
+      const now = trail.clock.now();
+      const name = `certmate-audit-${timestamp(now).slice(0, 10)}.zip`;
+      const as = (type: string, filename: string) =>
+        reply.headers({ 'content-type': type, 'content-disposition': `attachment; filename="${filename}"` });
+      await trail.record({
+        operation: 'export',
+        resource_type: 'audit_log',
+        resource_id: null,
+        status: 'success',
+        actor: actorOf(request),
+        details: { format },
+      });
+      if (format === 'ndjson') {
+        return as('application/x-ndjson', 'certificate_audit.log').send(Readable.from(withLineFeeds(trail.lines())));
+      }
+      return as('application/zip', name).send(auditBundle(await trail.snapshot(), trail.publicKey, now));
+    },
   );
 
   app.get(

@@ -27,10 +27,20 @@ export const auditQuery = z.strictObject({
   operation: z.string().max(64).optional(),
   user: z.string().max(256).optional(),
   status: z.enum(['success', 'failure', 'denied']).optional(),
+  resource_type: z.string().max(64).optional(),
+  ip_address: z.string().max(64).optional(),
+  request_id: z.string().max(128).optional(),
   from: time.optional(),
   to: time.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   cursor: z.string().max(64).optional(),
+});
+
+export const auditExport = z.strictObject({
+  format: z
+    .enum(['zip', 'ndjson'])
+    .default('zip')
+    .meta({ description: '`zip`: all that a verification elsewhere needs. `ndjson`: the lines alone.' }),
 });
 
 export const auditPage = z.object({ entries: z.array(auditLine), next_cursor: z.string().nullable() });
@@ -38,6 +48,7 @@ export const auditPage = z.object({ entries: z.array(auditLine), next_cursor: z.
 export const auditIntact = z
   .object({
     status: z.literal('intact'),
+    files: z.int().meta({ description: 'Files of the log, the one that grows included' }),
     lines: z.int(),
     checkpoints: z.int().meta({ description: 'Signed checkpoints that agree with the log' }),
     head: z.object({ seq: z.int(), hash: z.string() }),
@@ -52,6 +63,7 @@ export const auditBroken = z
     status: z.literal(409),
     first_bad_seq: z.int(),
     reason: z.enum(BREAK_REASONS),
+    file: z.string().nullable().meta({ description: 'The file in which it shows' }),
   })
   .meta({ id: 'AuditBroken', description: 'Where the log is broken first' });
 

@@ -21,7 +21,7 @@ import { type AuditPage, type AuditQuery, AuditSearch, type SearchedFile } from 
 import { resume, structuralBreak } from './resume.js';
 import { type Limits, Segment } from './segment.js';
 import { type AuditFiles, auditSigner } from './signing-key.js';
-import { readHead, writeHead } from './stored.js';
+import { CHECKPOINT_FILE, readHead, writeHead } from './stored.js';
 import { type Evidence, type Verification, verifyLog } from './verify.js';
 
 /** A file that only grows; what was appended is on disk when the promise resolves, in the order of the calls. */
@@ -64,7 +64,7 @@ export interface TrailOptions {
 export interface Snapshot {
   /** Oldest first. */
   files: { name: string; bytes(): AsyncIterable<Buffer> }[];
-  checkpoints: AsyncIterable<string>;
+  checkpoints: { name: string; bytes(): AsyncIterable<Buffer> };
   /** Signed: how far it reaches. */
   head: Checkpoint;
 }
@@ -186,6 +186,11 @@ export class AuditTrail implements AuditSink {
     return this.#search.query(query);
   }
 
+  /** What its lines take their times from. */
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
   /** Every line that is on disk now as it was written, oldest first. */
   async *lines(): AsyncGenerator<string, void, undefined> {
     const { files } = this.#options.log;
@@ -205,7 +210,11 @@ export class AuditTrail implements AuditSink {
     const statements = checkpoints.lines();
     const head = await signCheckpoint(link, timestamp(clock.now()), this.#signer);
     // The names are taken last: the file that grew may have been closed meanwhile, and then has one of its own.
-    return { files: files.map(({ file, bytes }) => ({ name: file.name, bytes })), checkpoints: statements, head };
+    return {
+      files: files.map(({ file, bytes }) => ({ name: file.name, bytes })),
+      checkpoints: { name: CHECKPOINT_FILE, bytes: () => asBytes(statements) },
+      head,
+    };
   }
 
   /** Reads the whole log from its files and checks every line and signature; callers at the same time share one run. */
@@ -321,6 +330,10 @@ export class AuditTrail implements AuditSink {
     }
     return result;
   }
+}
+
+async function* asBytes(lines: AsyncIterable<string>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const line of lines) yield Buffer.from(`${line}\n`);
 }
 
 async function* linesOfLast({ files, size }: LogFiles): AsyncGenerator<string, void, undefined> {

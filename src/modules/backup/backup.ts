@@ -7,8 +7,9 @@
  *      the other way round it would list serial numbers that no record calls revoked. What a batch or a repeated request
  *      has noted is at worst behind the certificates, as after a crash, which both are made for.
  *   2. certificates and, in the place of the journal, a snapshot of their records (store/contents.ts).
- *   3. the checkpoints of the audit log, then the log (the order of their names): it reaches at least as far as they and its head
- *      say, and tells of everything that is in the archive. It may tell of more: what happened while the archive was made.
+ *   3. all files of the audit log and its checkpoints, as they are at one moment, whatever is written or closed meanwhile: the
+ *      log reaches at least as far as its head says, and tells of everything that is in the archive. It may tell of more:
+ *      what happened while the archive was made.
  */
 import { basename } from 'node:path';
 import { timestamp } from '../../clock.js';
@@ -18,13 +19,19 @@ import { type ArchivedFile, writeArchive } from '../../store/archive.js';
 import { otherFiles } from '../../store/copying.js';
 import type { Actor, AuditSink, Clock, Log } from '../../types.js';
 
+/** The audit log, all its files as they are at one moment. */
+interface AuditLogFiles {
+  snapshot(): Promise<{
+    files: readonly { name: string; bytes(): AsyncIterable<Buffer> }[];
+    checkpoints: { name: string; bytes(): AsyncIterable<Buffer> };
+  }>;
+}
+
 export interface BackupParts {
   /** The certificates and a journal of them. */
   store: { contents(): AsyncIterable<ArchivedFile> };
   dataDir: string;
-  /** Where the audit log is. */
-  auditLogDir: string;
-  audit: AuditSink;
+  audit: AuditSink & AuditLogFiles;
   clock: Clock;
   log: Log;
 }
@@ -83,10 +90,13 @@ export class Backups {
   }
 
   async *#files(): AsyncGenerator<ArchivedFile> {
-    const { store, dataDir, auditLogDir } = this.#parts;
+    const { store, dataDir, audit } = this.#parts;
     yield* otherFiles(dataDir, `${DATA}/`);
     for await (const file of store.contents()) yield { ...file, path: `${DATA}/${file.path}` };
-    yield* otherFiles(auditLogDir, `${AUDIT_LOG}/`);
+    const { files, checkpoints } = await audit.snapshot();
+    for (const { name, bytes } of [checkpoints, ...files]) {
+      yield { path: `${AUDIT_LOG}/${name}`, mode: 0o600, content: bytes() };
+    }
   }
 
   async #record(actor: Actor, status: 'success' | 'failure', error: string | null): Promise<void> {

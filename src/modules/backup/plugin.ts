@@ -10,11 +10,8 @@ declare module 'fastify' {
 
 export const backupPlugin = plugin(
   async (app) => {
-    const { audit, clock, config, folders, log, store } = app;
-    app.decorate(
-      'backups',
-      new Backups({ store, dataDir: config.dataDir, auditLogDir: folders.auditLog.path, audit, clock, log }),
-    );
+    const { auditTrail: audit, clock, config, log, store } = app;
+    app.decorate('backups', new Backups({ store, dataDir: config.dataDir, audit, clock, log }));
   },
   { name: 'backup', fastify: '5.x', dependencies: ['foundation', 'audit'] },
 );
