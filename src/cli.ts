@@ -2,10 +2,11 @@
 /** The `certmate` command: what is done at the machine itself, with the data directory at hand. */
 import { Arguments, type Options, UsageError } from './cli/arguments.js';
 import { backup, restoreBackup } from './cli/backup.js';
-import { doctor, reindexJournal, verifyAudit } from './cli/doctor.js';
+import { doctor, reindexJournal } from './cli/doctor.js';
 import { importCerts } from './cli/import-certs.js';
 import { print } from './cli/place.js';
 import { createKey, createUser, importCa } from './cli/setup.js';
+import { verifyAudit } from './cli/verify-audit.js';
 import { orExit } from './exit.js';
 
 const USAGE = `Usage: certmate <command> [options]
@@ -28,9 +29,12 @@ const USAGE = `Usage: certmate <command> [options]
                                  take everything out of it again, into an empty data directory
   doctor [--repair] [--json]     check everything that is stored, and mend what can be mended without guessing
   reindex                        make the journal anew from the directories alone; the old one is kept
-  verify-audit                   check every line and signature of the audit log
+  verify-audit [--json]          check every line and signature of the audit log
+  verify-audit --log DIR|FILE… --public-key FILE [--head FILE] [--json]
+                                 the same anywhere else, of a copy of the log or of an exported bundle (unpacked or not),
+                                 with nothing but the public key; --head: a signed checkpoint that was kept elsewhere
 
-All but serve need the server to be down. The data directory is CERTMATE_DATA_DIR (default: data).
+All but serve, and verify-audit --log, need the server to be down. The data directory is CERTMATE_DATA_DIR (default: data).
 Exit code 0: done, 1: refused, or something is wrong, with the reason; 2: wrong usage.
 `;
 
@@ -52,7 +56,10 @@ const COMMANDS: Record<string, { options: Options; run: (args: Arguments) => Pro
   restore: { options: { from: 'value', 'passphrase-file': 'value' }, run: restoreBackup },
   doctor: { options: { repair: 'flag', json: 'flag' }, run: doctor },
   reindex: { options: {}, run: reindexJournal },
-  'verify-audit': { options: {}, run: verifyAudit },
+  'verify-audit': {
+    options: { log: 'values', 'public-key': 'value', head: 'value', json: 'flag' },
+    run: verifyAudit,
+  },
 };
 
 async function main(words: string[]): Promise<void> {
