@@ -128,7 +128,8 @@ async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appe
   app.decorateReply('flash', keepFlash);
   app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
     const { request } = this;
-    const visitor = request.principal;
+    // Until the password is changed there is nowhere to go.
+    const visitor = request.principal?.mustChangePassword === true ? null : request.principal;
     const { instance_name: instance, accent } = appearance();
     const site: Site = {
       title,
@@ -141,7 +142,7 @@ async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appe
       flash: takeFlash(request),
       theme: readTheme(request.cookies?.['theme']),
       visitor,
-      csrf: request.session && (visitor !== null || section === 'login') ? this.generateCsrf() : '',
+      csrf: request.session && (request.principal !== null || section === 'login') ? this.generateCsrf() : '',
       here: request.method === 'GET' ? request.url : '/',
     };
     return this.view(template, { ...model, site });

@@ -11,21 +11,22 @@ import { profilePages } from './profile-routes.js';
 import { revokeRoutes } from './revoke-routes.js';
 import { dashboardRoutes } from './routes.js';
 import type { DashboardParts } from './services.js';
+import { signInRoutes } from './sign-in-routes.js';
 import { settingsPages } from './settings-routes.js';
 import type { SettingsParts } from './settings-services.js';
 
 export const dashboardPlugin: FastifyPluginAsync = async (app) => {
-  const { certificates, batches, authority, crl, auth, audit, clock, config } = app;
+  const { certificates, batches, authority, crl, audit, clock, config, signIn, users } = app;
   const parts: DashboardParts = {
     certificates,
     authority,
     crl,
-    accounts: auth,
     audit,
     clock,
     publicUrl: config.publicUrl,
     defaultKeyType: config.defaultKeyType,
   };
+  await app.register(signInRoutes, { signIn, users });
   for (const routes of [dashboardRoutes, listRoutes, issueRoutes, certificateRoutes, changeRoutes, revokeRoutes, authorityRoutes]) {
     await app.register(routes, parts);
   }

@@ -108,7 +108,6 @@ export const renewFields = z
 
 export type RenewFields = z.output<typeof renewFields>;
 
-export const loginFields = z.object({ token: text, next: text });
 export const themeFields = z.object({ theme: z.enum(['system', 'light', 'dark']), back: text });
 export const downloadParams = z.object({
   id: z.string(),

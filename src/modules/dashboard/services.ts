@@ -9,7 +9,6 @@ import type {
   Clock,
   KeyType,
   RevocationReason,
-  Role,
   Serial,
   Timestamp,
 } from '../../types.js';
@@ -179,23 +178,11 @@ export interface RevocationList {
   readonly count: number;
 }
 
-export interface Account {
-  id: string;
-  name: string;
-  role: Role;
-}
-
-export interface Accounts {
-  /** Whose token this is; null for a wrong, removed or expired one. */
-  authenticate(token: string): Account | null | Promise<Account | null>;
-}
-
 /** All that the pages work with. */
 export interface DashboardParts {
   certificates: Certificates;
   authority: Authority;
   crl: { readonly current: RevocationList };
-  accounts: Accounts;
   audit: AuditSink;
   clock: Clock;
   publicUrl: string;
