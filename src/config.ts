@@ -37,6 +37,8 @@ export interface Config {
   caSubject: string;
   caDays: number;
   caPassphrase: string | null;
+  /** The secret under which private keys of certificates are stored; null: they are stored as they are. */
+  keyEncryption: string | null;
   defaultKeyType: KeyType;
   renewalCron: string;
   crlHours: number;
@@ -109,6 +111,12 @@ const settings = z.object({
     .min(8, 'must have at least 8 characters')
     .refine((text) => Buffer.byteLength(text) <= 1024, 'must have at most 1024 bytes')
     .optional(),
+  CERTMATE_KEY_ENCRYPTION: z
+    .string()
+    .min(32, 'must have at least 32 characters')
+    .max(1024, 'must have at most 1024 characters')
+    .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+    .optional(),
   CERTMATE_DEFAULT_KEY_TYPE: oneOf(['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519']).default(
     'rsa-2048',
   ),
@@ -126,7 +134,7 @@ const settings = z.object({
 });
 
 /** Settings that may also be given as the path of a file holding the value (`<NAME>_FILE`), as secrets usually are. */
-const SECRETS = ['CERTMATE_API_TOKEN', 'CERTMATE_CA_PASSPHRASE'] as const;
+const SECRETS = ['CERTMATE_API_TOKEN', 'CERTMATE_CA_PASSPHRASE', 'CERTMATE_KEY_ENCRYPTION'] as const;
 
 /**
  * Reads and checks every setting.
@@ -156,6 +164,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     caSubject: s.CERTMATE_CA_SUBJECT,
     caDays: s.CERTMATE_CA_DAYS,
     caPassphrase: s.CERTMATE_CA_PASSPHRASE ?? null,
+    keyEncryption: s.CERTMATE_KEY_ENCRYPTION ?? null,
     defaultKeyType: s.CERTMATE_DEFAULT_KEY_TYPE,
     renewalCron: s.CERTMATE_RENEWAL_CRON,
     crlHours: s.CERTMATE_CRL_HOURS,

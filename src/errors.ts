@@ -22,6 +22,7 @@ export const ERRORS = {
   ALREADY_REVOKED: [409, 'Already revoked'],
   NOT_HELD: [409, 'Not on hold'],
   CONFLICT: [409, 'Conflict'],
+  KEY_LOCKED: [409, 'Private key locked'],
   GONE: [410, 'Gone'],
   PAYLOAD_TOO_LARGE: [413, 'Payload too large'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Unsupported media type'],

@@ -18,7 +18,7 @@ const rows = (readme.match(/^\| `CERTMATE_.*$/gm) ?? []).map((row) => {
 });
 
 test('README’s table names every setting, and no other', () => {
-  const secrets = ['CERTMATE_API_TOKEN_FILE', 'CERTMATE_CA_PASSPHRASE_FILE'];
+  const secrets = ['API_TOKEN', 'CA_PASSPHRASE', 'KEY_ENCRYPTION'].map((name) => `CERTMATE_${name}_FILE`);
   assert.deepEqual(rows.flatMap(({ names }) => names).sort(), [...variables.keys(), ...secrets].sort());
 });
 

@@ -3,7 +3,9 @@ import { createPublicKey } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config.js';
+import { KeySealer } from '../crypto/key-sealer.js';
 import { StartupError } from '../errors.js';
+import { tryKeys } from '../modules/foundation/key-form.js';
 import { openStore } from '../modules/foundation/open-store.js';
 import { collect } from '../modules/imports/collect.js';
 import { importCertificates, type Outcome } from '../modules/imports/import.js';
@@ -18,16 +20,17 @@ const DEFAULT_USAGE = 'api-mtls';
 
 /** Exit code 1 if anything could not be imported. */
 export async function importCerts(args: Arguments): Promise<void> {
-  const { dataDir, logDir } = readConfig();
+  const { dataDir, logDir, keyEncryption } = readConfig();
   const from = resolve(args.text('from'));
   const usage = args.optional('usage') ?? DEFAULT_USAGE;
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(usage)) throw new UsageError('--usage must be like api-mtls');
   const dryRun = args.flag('dry-run');
   const outcomes = await locked(dataDir, async () => {
     const issuer = await readIssuer(dataDir);
-    const found = await collect(from);
-    const store = await openStore(dataDir, systemClock, errorLog);
+    const found = await collect(from, new KeySealer(keyEncryption));
+    const store = await openStore(dataDir, systemClock, errorLog, keyEncryption);
     try {
+      await tryKeys(store, keyEncryption, errorLog);
       const done = await importCertificates(found, store, issuer, { usage, dryRun, now: systemClock.now() });
       if (!dryRun) await record({ dataDir, auditLogDir: join(logDir, 'audit') }, done);
       return done;

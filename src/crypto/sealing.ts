@@ -1,5 +1,6 @@
 /** Private keys at rest: PKCS#8 in PEM, encrypted under a passphrase where there is one. */
 import { createCipheriv, createPrivateKey, type KeyObject, pbkdf2Sync, randomBytes } from 'node:crypto';
+import { encryptedKeyPem, pbes2 } from './pbes2.js';
 
 /** PBKDF2 rounds: about 0.15 s at each start of the process, and as much for each guess of somebody who stole the file. */
 const ITERATIONS = 600_000;
@@ -41,9 +42,7 @@ export function sealPrivateKey(key: KeyObject, passphrase: string | null): strin
   const iv = randomBytes(16);
   const cipher = createCipheriv('aes-256-cbc', pbkdf2Sync(passphrase, salt, ITERATIONS, 32, 'sha256'), iv);
   const encrypted = Buffer.concat([cipher.update(key.export({ type: 'pkcs8', format: 'der' })), cipher.final()]);
-  const der = sequence(pbes2(salt, iv), octetString(encrypted));
-  const lines = der.toString('base64').replace(/.{1,64}/g, '$&\n');
-  return `-----BEGIN ENCRYPTED PRIVATE KEY-----\n${lines}-----END ENCRYPTED PRIVATE KEY-----\n`;
+  return encryptedKeyPem(pbes2(salt, iv, ITERATIONS), encrypted);
 }
 
 /**
@@ -52,7 +51,7 @@ export function sealPrivateKey(key: KeyObject, passphrase: string | null): strin
  * @throws KeyOpenError
  */
 export function openPrivateKey(pem: string, passphrase: string | null): KeyObject {
-  const encrypted = /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem);
+  const encrypted = isEncrypted(pem);
   if (encrypted && passphrase === null) throw new KeyOpenError('passphrase-missing');
   try {
     return createPrivateKey(passphrase === null ? pem : { key: pem, passphrase });
@@ -61,6 +60,11 @@ export function openPrivateKey(pem: string, passphrase: string | null): KeyObjec
     // damaged file as "unsupported", so the outer structure has to tell.
     throw new KeyOpenError(encrypted && holdsWholeStructure(pem) ? 'passphrase-wrong' : 'not-a-key', error);
   }
+}
+
+/** Whether a private key in PEM cannot be read without a passphrase. */
+export function isEncrypted(pem: string): boolean {
+  return /-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(pem);
 }
 
 /** Whether the first PEM block is complete: one DER SEQUENCE of the length it says, or (RFC 1421) whole cipher blocks. */
@@ -78,36 +82,4 @@ function holdsWholeStructure(pem: string): boolean {
   return (
     octets > 0 && octets <= 4 && bytes.length > 2 + octets && bytes.length === 2 + octets + bytes.readUIntBE(2, octets)
   );
-}
-
-/** AlgorithmIdentifier of PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC (RFC 8018 §A.4, §B.1.2, §B.2.5). */
-function pbes2(salt: Buffer, iv: Buffer): Buffer {
-  const rounds = Buffer.alloc(3);
-  rounds.writeUIntBE(ITERATIONS, 0, 3);
-  const hmacWithSha256 = sequence(tlv(0x06, Buffer.from('2a864886f70d0209', 'hex')), tlv(0x05));
-  const pbkdf2 = sequence(
-    tlv(0x06, Buffer.from('2a864886f70d01050c', 'hex')),
-    sequence(octetString(salt), tlv(0x02, rounds), hmacWithSha256),
-  );
-  const aes256Cbc = sequence(tlv(0x06, Buffer.from('60864801650304012a', 'hex')), octetString(iv));
-  return sequence(tlv(0x06, Buffer.from('2a864886f70d01050d', 'hex')), sequence(pbkdf2, aes256Cbc));
-}
-
-function sequence(...items: Buffer[]): Buffer {
-  return tlv(0x30, ...items);
-}
-
-function octetString(content: Buffer): Buffer {
-  return tlv(0x04, content);
-}
-
-function tlv(tag: number, ...contents: Buffer[]): Buffer {
-  const content = Buffer.concat(contents);
-  const length =
-    content.length < 0x80
-      ? [content.length]
-      : content.length < 0x100
-        ? [0x81, content.length]
-        : [0x82, content.length >> 8, content.length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }

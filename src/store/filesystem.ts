@@ -57,7 +57,7 @@ export class FilesystemStore implements Store {
     for (const key of reserved) this.#reserved.add(key);
     try {
       await locks.run(identifier, async () => {
-        await directories.create(record, files, clock.now()).catch(async (error: unknown) => {
+        await directories.create(record, this.#stored(files), clock.now()).catch(async (error: unknown) => {
           await verifyWritable(this.#parts.layout, this.#parts.problems);
           throw error;
         });
@@ -98,7 +98,7 @@ export class FilesystemStore implements Store {
           serial = serialKey(next.serial_number);
           this.#reserved.add(serial);
         },
-        prepare: (current, next) => directories.prepareReplacement(current, next, files, clock.now()),
+        prepare: (current, next) => directories.prepareReplacement(current, next, this.#stored(files), clock.now()),
         abandon: (current) => directories.abandonReplacement(current),
         follow: (record) => directories.finishReplacement(record),
       });
@@ -124,7 +124,7 @@ export class FilesystemStore implements Store {
   }
 
   async read(identifier: Identifier, file: CertificateFile, replaced?: Serial): Promise<Buffer> {
-    const { inventory, directories, locks } = this.#parts;
+    const { inventory, directories, locks, keyForm } = this.#parts;
     // Not in the middle of a renewal, which would give the old certificate's key for the new certificate.
     const content = await locks.run(identifier, async () => {
       const record = inventory.get(identifier);
@@ -136,7 +136,7 @@ export class FilesystemStore implements Store {
     });
     if (content === null)
       throw new CertMateError('NOT_FOUND', `No ${file} is stored for the certificate ${identifier}.`);
-    return content;
+    return file === 'cert.key' ? Buffer.from(keyForm.fromStored(content.toString('latin1')), 'latin1') : content;
   }
 
   subscribe(listener: Listener): void {
@@ -207,6 +207,11 @@ export class FilesystemStore implements Store {
     });
     this.#rotateIfDue();
     return changed;
+  }
+
+  #stored(files: CertificateFiles): CertificateFiles {
+    const { 'cert.key': key } = files;
+    return key === undefined ? files : { ...files, 'cert.key': this.#parts.keyForm.toStored(key) };
   }
 
   #show(next: CertificateRecord): CertificateRecord {

@@ -17,9 +17,21 @@ export interface FilesystemStoreOptions {
   log: Log;
   /** Makes out a record where metadata.json is damaged and no journal knows the certificate; unless told, nobody can. */
   reconstruct?: Reconstruct;
+  /** How private keys are written and read; unless told, as they are. */
+  keyForm?: KeyForm;
   /** Bytes of journal after which a snapshot is due; 16 MiB unless told. */
   rotateAfter?: number;
 }
+
+/** What becomes of a private key on its way into its file and out of it. */
+export interface KeyForm {
+  /** @param pem a private key that is not encrypted */
+  toStored(pem: string): string;
+  /** The private key again, not encrypted. @throws CertMateError KEY_LOCKED */
+  fromStored(pem: string): string;
+}
+
+const AS_IT_IS: KeyForm = { toStored: (pem) => pem, fromStored: (pem) => pem };
 
 export interface StoreParts {
   layout: Layout;
@@ -30,6 +42,7 @@ export interface StoreParts {
   problems: ProblemList;
   /** By identifier: whoever changes a certificate, or reads its files, is alone with it. */
   locks: KeyedLock;
+  keyForm: KeyForm;
   clock: Clock;
   log: Log;
 }
@@ -40,6 +53,7 @@ export async function openParts({
   clock,
   log,
   reconstruct = cannotReconstruct,
+  keyForm = AS_IT_IS,
   rotateAfter,
 }: FilesystemStoreOptions): Promise<{ parts: StoreParts; blocked: Set<Identifier> }> {
   const layout = new Layout(dataDir);
@@ -77,7 +91,8 @@ export async function openParts({
       clock,
       log,
     });
-    return { parts: { layout, inventory, directories, journal, settlement, problems, locks, clock, log }, blocked };
+    const parts = { layout, inventory, directories, journal, settlement, problems, locks, keyForm, clock, log };
+    return { parts, blocked };
   } catch (error) {
     settlement.close();
     await journal.close();

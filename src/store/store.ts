@@ -50,8 +50,9 @@ export interface Store {
   /** Removes every private key of a certificate, those in its history too, and sets `has_private_key` to false. */
   destroyKey(identifier: Identifier): Promise<void>;
   /**
-   * A file of a certificate, or of one that a renewal replaced if its serial is given.
-   * @throws CertMateError NOT_FOUND
+   * A file of a certificate, or of one that a renewal replaced if its serial is given. A private key is not encrypted,
+   * however it is stored.
+   * @throws CertMateError NOT_FOUND; KEY_LOCKED a private key that is stored under a secret that is not at hand
    */
   read(identifier: Identifier, file: CertificateFile, replaced?: Serial): Promise<Buffer>;
   /** The listener is called in the order in which the changes of a certificate became durable. */

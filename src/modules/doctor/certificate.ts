@@ -1,7 +1,8 @@
 /** Holds a record against the files of its certificate, and these against one another. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { factsOf } from '../../certificate-record.js';
-import { openPrivateKey } from '../../crypto/sealing.js';
+import type { KeySealer } from '../../crypto/key-sealer.js';
+import { isEncrypted, KeyOpenError, openPrivateKey } from '../../crypto/sealing.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import { type Issuer, isIssuedBy } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
@@ -24,11 +25,13 @@ const RESTORE = 'Restore it from a backup';
  * Every finding about one certificate.
  * @param files its directory
  * @param issuer null if the CA itself cannot be read: then nobody can tell what it has issued
+ * @param sealer opens private keys, and says whether they should be encrypted
  */
 export async function checkCertificate(
   record: CertificateRecord,
   files: Files,
   issuer: Issuer | null,
+  sealer: KeySealer,
 ): Promise<Finding[]> {
   const { identifier } = record;
   const found: Finding[] = [];
@@ -68,11 +71,10 @@ export async function checkCertificate(
       identifier,
     });
   } else if (key !== null) {
-    const wrong = whatIsWrongWithKey(key, certificate);
-    if (wrong !== null) report('cert.key', wrong, `${RESTORE}, or renew.`);
+    checkKey(key, 'cert.key', certificate, record, sealer, report);
   }
 
-  await checkHistory(record, files, names, issuer, report);
+  await checkHistory(record, files, names, { issuer, sealer }, report);
   return found;
 }
 
@@ -108,7 +110,7 @@ async function checkHistory(
   record: CertificateRecord,
   files: Files,
   names: readonly string[],
-  issuer: Issuer | null,
+  { issuer, sealer }: { issuer: Issuer | null; sealer: KeySealer },
   report: Report,
 ): Promise<void> {
   const history = files.folder('history');
@@ -128,8 +130,7 @@ async function checkHistory(
       report(`${place}/cert.crt`, 'It is not the certificate that the record has replaced.', `${RESTORE}.`);
     }
     const key = await history.folder(serial).read('cert.key');
-    const wrong = key === null ? null : whatIsWrongWithKey(key, old);
-    if (wrong !== null) report(`${place}/cert.key`, wrong, `${RESTORE}.`);
+    if (key !== null) checkKey(key, `${place}/cert.key`, old, record, sealer, report);
   }
   for (const name of present) {
     // A renewal that was broken off leaves the current files here a second time.
@@ -165,14 +166,31 @@ async function checkFile(
   }
 }
 
-function whatIsWrongWithKey(stored: Buffer, certificate: Certificate | null): string | null {
+function checkKey(
+  stored: Buffer,
+  path: string,
+  certificate: Certificate | null,
+  { identifier }: CertificateRecord,
+  sealer: KeySealer,
+  report: Report,
+): void {
+  const pem = stored.toString('latin1');
   let key: KeyObject;
   try {
-    key = openPrivateKey(stored.toString('latin1'), null);
-  } catch {
-    return 'It is damaged: it is not a private key in PEM.';
+    key = openPrivateKey(sealer.open(pem), null);
+  } catch (error) {
+    const reason = error instanceof KeyOpenError ? error.reason : 'not-a-key';
+    if (reason === 'passphrase-missing') report(path, 'It is encrypted.', 'Set CERTMATE_KEY_ENCRYPTION.');
+    else if (reason === 'passphrase-wrong')
+      report(path, 'CERTMATE_KEY_ENCRYPTION does not open it.', 'Set it to the secret that this key was stored under.');
+    else report(path, 'It is damaged: it is not a private key in PEM.', `${RESTORE}, or renew.`);
+    return;
   }
-  if (certificate === null) return null;
-  const spki = { key: certificate.subjectPublicKeyInfo, format: 'der', type: 'spki' } as const;
-  return createPublicKey(key).equals(createPublicKey(spki)) ? null : 'It is not the key of the certificate.';
+  const spki = certificate && ({ key: certificate.subjectPublicKeyInfo, format: 'der', type: 'spki' } as const);
+  if (spki !== null && !createPublicKey(key).equals(createPublicKey(spki))) {
+    report(path, 'It is not the key of the certificate.', `${RESTORE}, or renew.`);
+  } else if (sealer.seals && !isEncrypted(pem)) {
+    const remedy = { kind: 'seal-keys', identifier } as const;
+    report(path, 'It is not encrypted, and CERTMATE_KEY_ENCRYPTION is set.', 'It is encrypted.', remedy);
+  }
 }

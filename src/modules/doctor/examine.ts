@@ -1,6 +1,7 @@
 /** Goes through everything that is stored and says what is not as it should be. Changes nothing. */
 import { join } from 'node:path';
 import { concurrently } from '../../concurrently.js';
+import type { KeySealer } from '../../crypto/key-sealer.js';
 import type { Issuer } from '../../pki/issuer.js';
 import { Folder } from '../../store/folder.js';
 import { type Inspection, inspect } from '../../store/inspection.js';
@@ -25,6 +26,8 @@ export interface ExaminedPlace {
   dataDir: string;
   logDir: string;
   caPassphrase: string | null;
+  /** Opens the private keys of certificates. */
+  sealer: KeySealer;
   verifyAudit: () => Promise<AuditOutcome>;
   now: Date;
 }
@@ -55,7 +58,7 @@ export async function examine(place: ExaminedPlace): Promise<Examination> {
       ...checkJournal(stored),
       ...(await checkEntries(dataDir, '')),
       ...(await checkEntries(join(logDir, 'audit'), 'logs/audit/')),
-      ...(await checkCertificates(certs.folder('client'), stored.records, ca.issuer)),
+      ...(await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place.sealer)),
       ...(audit.problem === null ? [] : [auditFinding(audit.problem)]),
     ],
     certificates: stored.records.size,
@@ -68,11 +71,12 @@ async function checkCertificates(
   client: Folder,
   records: ReadonlyMap<string, CertificateRecord>,
   issuer: Issuer | null,
+  sealer: KeySealer,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   await concurrently(records.values(), AT_ONCE, async (record) => {
     const files = client.folder(record.cert_usage).folder(record.identifier);
-    const found = await checkCertificate(record, files, issuer).catch((error: unknown) => [
+    const found = await checkCertificate(record, files, issuer, sealer).catch((error: unknown) => [
       unreadable(problemPath(record, null), error),
     ]);
     findings.push(...found);

@@ -13,6 +13,8 @@ export type Remedy =
   | { kind: 'metadata'; identifier: Identifier }
   /** Taking note that there is no private key. */
   | { kind: 'no-key'; identifier: Identifier }
+  /** Encrypting the private keys of a certificate, those in its history too. */
+  | { kind: 'seal-keys'; identifier: Identifier }
   /** Finishing the removal of the private key of a deleted certificate. */
   | { kind: 'destroy-key'; identifier: Identifier }
   /** Writing crl.pem from the CRL with the highest number. */

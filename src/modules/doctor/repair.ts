@@ -1,5 +1,7 @@
 /** Mends what can be mended without guessing. */
 import { join } from 'node:path';
+import type { KeySealer } from '../../crypto/key-sealer.js';
+import { isEncrypted } from '../../crypto/sealing.js';
 import { encodePem } from '../../pki/pem.js';
 import { Folder } from '../../store/folder.js';
 import { renewJournal } from '../../store/journal-renewal.js';
@@ -16,6 +18,7 @@ export interface RepairedPlace {
   logDir: string;
   /** Opening settles what a crash has left undone, as every start does. */
   openStore: () => Promise<Store>;
+  sealer: KeySealer;
   now: Date;
 }
 
@@ -79,10 +82,25 @@ async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): P
     case 'no-key':
       await store.update(remedy.identifier, (newest) => ({ ...newest, has_private_key: false }));
       return;
+    case 'seal-keys': {
+      const record = store.inventory.get(remedy.identifier);
+      if (record !== undefined) await sealKeys(place, record);
+      return;
+    }
     case 'destroy-key':
       await store.destroyKey(remedy.identifier);
       return;
     default:
+  }
+}
+
+/** Encrypts what private keys of a certificate are not, those in its history too. */
+async function sealKeys({ dataDir, sealer }: RepairedPlace, record: CertificateRecord): Promise<void> {
+  const current = certificateFolder(dataDir, record.cert_usage, record.identifier);
+  const history = record.history.map(({ serial_number }) => current.folder('history').folder(serial_number));
+  for (const folder of [current, ...history]) {
+    const pem = (await folder.read('cert.key'))?.toString('latin1');
+    if (pem !== undefined && !isEncrypted(pem)) await folder.write('cert.key', sealer.seal(pem), { mode: 0o600 });
   }
 }
 

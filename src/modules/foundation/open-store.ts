@@ -4,12 +4,23 @@ import { FilesystemStore } from '../../store/filesystem.js';
 import { Folder } from '../../store/folder.js';
 import type { Reconstruct } from '../../store/remains.js';
 import type { Clock, Log } from '../../types.js';
+import { keyForm } from './key-form.js';
 import { lastRevocations } from './last-crl.js';
 import { reconstruction } from './reconstruction.js';
 
-/** The lock of the data directory must be held. @throws CertMateError STORAGE_FULL */
-export function openStore(dataDir: string, clock: Clock, log: Log): Promise<FilesystemStore> {
-  return FilesystemStore.open({ dataDir, clock, log, reconstruct: reconstructionIn(dataDir) });
+/**
+ * The lock of the data directory must be held.
+ * @param keyEncryption the secret under which private keys are stored; null: as they are
+ * @throws CertMateError STORAGE_FULL
+ */
+export function openStore(
+  dataDir: string,
+  clock: Clock,
+  log: Log,
+  keyEncryption: string | null = null,
+): Promise<FilesystemStore> {
+  const options = { dataDir, clock, log, reconstruct: reconstructionIn(dataDir), keyForm: keyForm(keyEncryption) };
+  return FilesystemStore.open(options);
 }
 
 /** Makes records out of the certificates and the CRLs of a data directory. */

@@ -10,6 +10,7 @@ import { freeBytes } from '../../store/space.js';
 import type { Store } from '../../store/store.js';
 import { clearUnfinished } from '../../store/walk.js';
 import type { Clock } from '../../types.js';
+import { tryKeys } from './key-form.js';
 import { openStore } from './open-store.js';
 
 /** The folders of modules that keep files of their own. */
@@ -42,8 +43,9 @@ export const foundation = plugin(
     // Hooks run last to first: the lock is given back when everything else has been closed.
     app.addHook('onClose', () => lock.release());
     await clearUnfinished(config.dataDir);
-    const store = await openStore(config.dataDir, clock, app.log);
+    const store = await openStore(config.dataDir, clock, app.log, config.keyEncryption);
     app.addHook('onClose', () => store.close());
+    await tryKeys(store, config.keyEncryption, app.log);
     const keys = new KeyGenerator();
     app.addHook('onClose', () => keys.close());
     const scheduler = new Scheduler(app.log);

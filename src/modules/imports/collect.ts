@@ -1,6 +1,7 @@
 /** Finds what a directory holds of certificates, keys, CSRs and CRLs, by what the files say and not by their names. */
 import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
+import type { KeySealer } from '../../crypto/key-sealer.js';
 import { KeyOpenError, openPrivateKey } from '../../crypto/sealing.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import { type CertificateList, readCrl } from '../../pki/crl.js';
@@ -29,7 +30,8 @@ export interface Collection {
 const WORTH_READING = /\.(?:pem|crt|cer|cert|der|key|csr|req|crl)$/i;
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 
-export async function collect(directory: string): Promise<Collection> {
+/** @param keys opens private keys that are encrypted under the secret of this place */
+export async function collect(directory: string, keys: Pick<KeySealer, 'open'>): Promise<Collection> {
   const found: Collection = {
     certificates: [],
     keys: [],
@@ -47,19 +49,19 @@ export async function collect(directory: string): Promise<Collection> {
     const bytes = await new Folder(join(directory, folder)).read(name);
     if (bytes === null) continue;
     if (name === 'metadata.json') found.metadata.set(folder, bytes.toString('utf8'));
-    else readFile(path, bytes, found);
+    else readFile(path, bytes, found, keys);
   }
   return found;
 }
 
-function readFile(path: string, bytes: Buffer, found: Collection): void {
+function readFile(path: string, bytes: Buffer, found: Collection, keys: Pick<KeySealer, 'open'>): void {
   const text = bytes.toString('latin1');
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length === 0) readDer(path, bytes, found);
-  for (const [block, label = ''] of blocks) readBlock(path, block, label, found);
+  for (const [block, label = ''] of blocks) readBlock(path, block, label, found, keys);
 }
 
-function readBlock(path: string, block: string, label: string, found: Collection): void {
+function readBlock(path: string, block: string, label: string, found: Collection, keys: Pick<KeySealer, 'open'>): void {
   const attempt = (what: string, read: () => void): void => {
     try {
       read();
@@ -72,7 +74,7 @@ function readBlock(path: string, block: string, label: string, found: Collection
   if (label === 'CERTIFICATE') {
     attempt('certificate', () => found.certificates.push({ path, thing: readCertificate(der()) }));
   } else if (label.endsWith('PRIVATE KEY')) {
-    attempt('private key', () => found.keys.push({ path, thing: openPrivateKey(block, null) }));
+    attempt('private key', () => found.keys.push({ path, thing: openPrivateKey(keys.open(`${block}\n`), null) }));
   } else if (label === 'X509 CRL') {
     attempt('CRL', () => found.crls.push({ path, thing: readCrl(der()) }));
   } else if (/^(?:NEW )?CERTIFICATE REQUEST$/.test(label)) {

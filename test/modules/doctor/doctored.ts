@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../../src/clock.js';
 import type { Config } from '../../../src/config.js';
+import { KeySealer } from '../../../src/crypto/key-sealer.js';
 import { verifyStored } from '../../../src/modules/audit/stored.js';
 import { type Examination, examine } from '../../../src/modules/doctor/examine.js';
 import { repair } from '../../../src/modules/doctor/repair.js';
@@ -47,13 +48,14 @@ export async function filled(t: TestContext): Promise<Filled> {
 }
 
 /** Where to look. */
-type Examined = Pick<Config, 'dataDir' | 'logDir' | 'caPassphrase'>;
+type Examined = Pick<Config, 'dataDir' | 'logDir' | 'caPassphrase'> & Partial<Pick<Config, 'keyEncryption'>>;
 
-export function examined({ dataDir, logDir, caPassphrase }: Examined): Promise<Examination> {
+export function examined({ dataDir, logDir, caPassphrase, keyEncryption = null }: Examined): Promise<Examination> {
   return examine({
     dataDir,
     logDir,
     caPassphrase,
+    sealer: new KeySealer(keyEncryption),
     now: systemClock.now(),
     verifyAudit: async () => {
       const result = await verifyStored(new Folder(join(logDir, 'audit')), new Folder(join(dataDir, 'audit')));
@@ -70,5 +72,6 @@ export async function complaints(config: Examined): Promise<string[]> {
 export async function repaired(config: Config): Promise<void> {
   const { dataDir, logDir } = config;
   const store = () => openStore(dataDir, systemClock, recordingLog());
-  await repair({ dataDir, logDir, openStore: store, now: systemClock.now() }, () => examined(config));
+  const sealer = new KeySealer(config.keyEncryption);
+  await repair({ dataDir, logDir, openStore: store, sealer, now: systemClock.now() }, () => examined(config));
 }

@@ -1,0 +1,151 @@
+// With CERTMATE_KEY_ENCRYPTION every private key is encrypted on disk, and whoever may have one gets it as before.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { buildApp } from '../../../src/app.js';
+import type { Config } from '../../../src/config.js';
+import { type Built, build, testConfig } from '../../build.js';
+import { run, without } from '../../pki/programs.js';
+import { complaints, repaired } from '../doctor/doctored.js';
+
+const SECRET = 'w7Qp-2Zr_9xLk!4Nf8Jc0Vb3Tg6Ys1Hd';
+const OTHER = 'another-secret-another-secret-12';
+
+const sealed = (t: TestContext) => testConfig(t, { CERTMATE_KEY_ENCRYPTION: SECRET });
+const keyPath = ({ dataDir }: Config, identifier: string) =>
+  join(dataDir, 'certs', 'client', 'api-mtls', identifier, 'cert.key');
+
+/** The private keys below a data directory, by path. */
+function keyFiles({ dataDir }: Config): Record<string, string> {
+  const client = join(dataDir, 'certs', 'client');
+  const names = (readdirSync(client, { recursive: true }) as string[]).filter((name) => name.endsWith('.key'));
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(client, name), 'latin1')]));
+}
+
+async function downloaded({ call }: Built, identifier: string, kind = 'key') {
+  return call('operator', { url: `/api/client-certs/${identifier}/download/${kind}` });
+}
+
+function assertKeyOf(pem: string, certificate: string): void {
+  assert.ok(createPublicKey(createPrivateKey(pem)).equals(new X509Certificate(certificate).publicKey));
+}
+
+describe('private keys at rest', () => {
+  it('are encrypted whatever made them: issuing, renewing, batches', async (t) => {
+    const config = await sealed(t);
+    const built = await build(t, { config });
+    await built.issue({ identifier: 'alice' });
+    await built.call('operator', { method: 'POST', url: '/api/client-certs/alice/renew', payload: {} });
+    const payload = {
+      headers: ['common_name', 'identifier'],
+      rows: [['bob', 'bob']],
+      defaults: { key_type: 'ec-p256' },
+    };
+    const batch = await built.call('operator', { method: 'POST', url: '/api/client-certs/batch', payload });
+    assert.equal(batch.statusCode, 201, batch.body);
+    const files = keyFiles(config);
+    assert.equal(Object.keys(files).length, 3);
+    for (const [name, text] of Object.entries(files)) {
+      assert.match(text, /^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/, name);
+      assert.equal(statSync(join(config.dataDir, 'certs', 'client', name)).mode & 0o777, 0o600);
+    }
+    assert.deepEqual(await complaints({ ...config, keyEncryption: SECRET }), []);
+  });
+
+  it('are opened by OpenSSL with the secret itself', { skip: without('openssl') }, async (t) => {
+    const config = await sealed(t);
+    const { issue } = await build(t, { config });
+    const { certificate_pem } = await issue({ identifier: 'alice' });
+    const secret = join(config.dataDir, '..', 'secret');
+    writeFileSync(secret, `${SECRET}\n`);
+    const { status, stdout } = run('openssl', ['pkey', '-in', keyPath(config, 'alice'), '-passin', `file:${secret}`]);
+    assert.equal(status, 0);
+    assertKeyOf(stdout.toString(), certificate_pem ?? '');
+  });
+
+  it('are given out open: as PEM, in a zip, in a PKCS #12 file, in the results of a batch', {
+    skip: without('openssl'),
+  }, async (t) => {
+    const built = await build(t, { config: await sealed(t) });
+    const { certificate_pem: certificate = '' } = await built.issue({ identifier: 'alice' });
+    const { body: pem } = await downloaded(built, 'alice');
+    assert.match(pem, /^-----BEGIN PRIVATE KEY-----\n/);
+    assertKeyOf(pem, certificate);
+    assert.ok((await downloaded(built, 'alice', 'zip')).statusCode === 200);
+    const p12 = await built.call('operator', {
+      method: 'POST',
+      url: '/api/client-certs/alice/download/p12',
+      payload: { password: 'open sesame' },
+    });
+    const args = ['pkcs12', '-nodes', '-nocerts', '-passin', 'pass:open sesame'];
+    assertKeyOf(execFileSync('openssl', args, { input: p12.rawPayload }).toString(), certificate);
+  });
+
+  it('that were there before stay usable beside the new ones, until the doctor encrypts them', async (t) => {
+    const config = await testConfig(t);
+    const plain = await build(t, { config });
+    const { certificate_pem: old = '' } = await plain.issue({ identifier: 'old' });
+    await plain.call('operator', { method: 'POST', url: '/api/client-certs/old/renew', payload: {} });
+    await plain.app.close();
+
+    const withSecret = { ...config, keyEncryption: SECRET };
+    const both = await build(t, { config: withSecret });
+    await both.issue({ identifier: 'later' });
+    assert.match((await downloaded(both, 'old')).body, /BEGIN PRIVATE KEY/);
+    await both.app.close();
+
+    const found = await complaints(withSecret);
+    assert.deepEqual(
+      found.filter((complaint) => !complaint.includes('history')),
+      ['certs/client/api-mtls/old/cert.key: It is not encrypted, and CERTMATE_KEY_ENCRYPTION is set.'],
+    );
+    assert.equal(found.length, 2, 'and that of the renewed one in its history');
+    await repaired(withSecret);
+    assert.deepEqual(await complaints(withSecret), []);
+    for (const [name, text] of Object.entries(keyFiles(config))) {
+      assert.match(text, /BEGIN ENCRYPTED/, name);
+      assert.equal(statSync(join(config.dataDir, 'certs', 'client', name)).mode & 0o777, 0o600);
+    }
+    const after = await build(t, { config: withSecret });
+    const { body } = await downloaded(after, 'old');
+    assert.match(body, /BEGIN PRIVATE KEY/);
+    assert.throws(() => assertKeyOf(body, old), 'it is the renewed one’s');
+  });
+
+  it('stop nothing but themselves where the secret is missing: the answer names the setting', async (t) => {
+    const config = await sealed(t);
+    const first = await build(t, { config });
+    const { serial_number: serial } = await first.issue({ identifier: 'alice' });
+    await first.app.close();
+    const without = { ...config, keyEncryption: null };
+    const built = await build(t, { config: without });
+    for (const kind of ['key', 'zip']) {
+      const refused = await downloaded(built, 'alice', kind);
+      assert.equal(refused.statusCode, 409);
+      assert.equal(refused.json().code, 'KEY_LOCKED');
+      assert.match(refused.json().message, /CERTMATE_KEY_ENCRYPTION/);
+    }
+    assert.equal((await downloaded(built, 'alice', 'crt')).statusCode, 200);
+    const status = await built.app.inject(`/api/ocsp/status/${serial}`);
+    assert.equal(status.json().certificate_status, 'good');
+    const complaint = 'certs/client/api-mtls/alice/cert.key: It is encrypted.';
+    assert.deepEqual(await complaints(without), [complaint]);
+  });
+
+  it('stop the start where the secret is another one, in a line that names the setting and a certificate', async (t) => {
+    const config = await sealed(t);
+    const { app, issue } = await build(t, { config });
+    await issue({ identifier: 'alice' });
+    await app.close();
+    const wrong = { ...config, keyEncryption: OTHER };
+    await assert.rejects(buildApp({ config: wrong }), {
+      name: 'StartupError',
+      message: 'CERTMATE_KEY_ENCRYPTION does not open the private key of alice',
+    });
+    const complaint = 'certs/client/api-mtls/alice/cert.key: CERTMATE_KEY_ENCRYPTION does not open it.';
+    assert.deepEqual(await complaints(wrong), [complaint]);
+  });
+});
