@@ -46,9 +46,10 @@ export const audit = plugin(
     // What is changed inside a file shows in its lines only: they are all read once a night, and soon after a start.
     if (app.hasDecorator('scheduler')) app.scheduler.add('audit-verification', '15 5 * * *', () => trail.verify());
     let first: NodeJS.Timeout | undefined;
+    const getReady = () => trail.learn().then(() => trail.verify());
     app.addHook('onListen', async () => {
-      const report = (error: unknown) => app.log.error({ err: error }, 'the audit log could not be verified');
-      first = setTimeout(() => void trail.verify().catch(report), AFTER_START_MS).unref();
+      const report = (error: unknown) => app.log.error({ err: error }, 'the audit log could not be read');
+      first = setTimeout(() => void getReady().catch(report), AFTER_START_MS).unref();
     });
     app.addHook('preClose', async () => clearTimeout(first));
     app.addHook('onClose', async () => {

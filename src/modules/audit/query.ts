@@ -3,9 +3,9 @@
  * when a search first comes to the file, so that a search reads only where there may be something.
  */
 import { CertMateError } from '../../errors.js';
-import { type Block, type BlockFile, Blocks, bitsOf, mayHold, wordOf } from './blocks.js';
+import { type Block, type BlockFile, Blocks, bitsOf, mayHold } from './blocks.js';
 import type { AuditLine } from './line.js';
-import { readLine, SEARCHED } from './reading.js';
+import { readLine, SEARCHED, type SearchedField } from './reading.js';
 
 /** A file of the log. */
 export interface SearchedFile extends BlockFile {
@@ -17,7 +17,7 @@ export interface SearchedFile extends BlockFile {
 /** The files as they are now, oldest first, and how far the last one reaches. */
 type Files = () => { files: readonly SearchedFile[]; size: number };
 
-export type AuditQuery = { [Field in (typeof SEARCHED)[number]]?: string | undefined } & {
+export type AuditQuery = { [Field in SearchedField]?: string | undefined } & {
   /** RFC 3339; both ends belong to it. */
   from?: string | undefined;
   to?: string | undefined;
@@ -70,6 +70,14 @@ export class AuditSearch {
     return { entries, next_cursor: found.length > limit && last !== undefined ? writeCursor(last.seq) : null };
   }
 
+  /** Reads what no search has come to yet, so that none has to wait for it. */
+  async learn(): Promise<void> {
+    const { files, size } = this.#files();
+    for (const file of files.toReversed()) {
+      await this.#blocksOf(file, file === files.at(-1) ? size : Number.POSITIVE_INFINITY);
+    }
+  }
+
   /** What is known of a file, after what is new in it has been read; one search learns at a time. */
   async #blocksOf(file: SearchedFile, to: number): Promise<readonly Block[]> {
     const blocks = this.#known.get(file) ?? new Blocks();
@@ -105,7 +113,7 @@ function prepare(query: AuditQuery): Wanted {
     const value = query[name];
     if (value === undefined) return [];
     // Most lines are told by their text alone.
-    return [{ name, value, text: `"${name}":${JSON.stringify(value)}`, bits: bitsOf(wordOf(name, value)) }];
+    return [{ name, value, text: `"${name}":${JSON.stringify(value)}`, bits: bitsOf(name, value) }];
   });
   return {
     before,

@@ -12,6 +12,8 @@ export const SEARCHED = [
   'request_id',
 ] as const;
 
+export type SearchedField = (typeof SEARCHED)[number];
+
 /** Null if it is not a line at all. */
 export function readLine(text: string): AuditLine | null {
   try {

@@ -186,6 +186,11 @@ export class AuditTrail implements AuditSink {
     return this.#search.query(query);
   }
 
+  /** Gets ready for searches, which otherwise read each file when they first come to it. */
+  learn(): Promise<void> {
+    return this.#search.learn();
+  }
+
   /** What its lines take their times from. */
   get clock(): Clock {
     return this.#options.clock;
