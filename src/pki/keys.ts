@@ -1,5 +1,5 @@
 /** Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7): what they are, and which of them we certify. */
-import { createPublicKey, hash } from 'node:crypto';
+import { createPublicKey, hash, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { CertMateError } from '../errors.js';
 import { DerError, DerReader, TAG } from './der.js';
 import { OID } from './oids.js';
@@ -51,12 +51,46 @@ export function assertAcceptableKey(spki: Buffer): void {
     if (e % 2n === 0n || e < 65537n || e > 1n << 256n)
       throw weak('The RSA public exponent must be odd and between 65537 and 2^256. Use 65537.');
   }
+  importPublicKey(spki);
+}
+
+const imported = new WeakMap<Buffer, KeyObject>();
+
+/**
+ * The key, to verify signatures with; made once for each Buffer.
+ * @throws CertMateError WEAK_KEY for those that `publicKeyFacts` refuses, and for points that are not on their curve
+ */
+export function importPublicKey(spki: Buffer): KeyObject {
+  const known = imported.get(spki);
+  if (known !== undefined) return known;
+  const jwk = jsonWebKey(parse(spki));
   try {
     // OpenSSL decodes the point, which fails unless it lies on the curve.
-    createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    const key =
+      jwk === null
+        ? createPublicKey({ key: spki, format: 'der', type: 'spki' })
+        : createPublicKey({ key: jwk, format: 'jwk' });
+    imported.set(spki, key);
+    return key;
   } catch (cause) {
     throw weak('The public key is not valid. Generate another key.', cause);
   }
+}
+
+/**
+ * The key's numbers: taking them over costs a third or less of having OpenSSL 3 decode the structure around them. Not so on
+ * the larger curves, where it multiplies the point by the curve's order as well.
+ */
+function jsonWebKey({ algorithm, curve, key }: ParsedKey): JsonWebKey | null {
+  const text = (bytes: Buffer) => bytes.toString('base64url');
+  if (algorithm === 'Ed25519') return { kty: 'OKP', crv: 'Ed25519', x: text(key) };
+  if (algorithm === 'EC') {
+    return curve === 'P-256'
+      ? { kty: 'EC', crv: curve, x: text(key.subarray(1, 33)), y: text(key.subarray(33)) }
+      : null;
+  }
+  const [n, e] = rsaNumbers(key);
+  return { kty: 'RSA', n: text(n), e: text(e) };
 }
 
 /** SHA-1 of the BIT STRING's contents: 20 octets that name the key, not protect it (RFC 5280 §4.2.1.2, method 1). */

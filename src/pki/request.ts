@@ -1,5 +1,5 @@
 /** Certification requests, PKCS #10 (RFC 2986): read with all suspicion, and made. */
-import { createPublicKey, verify } from 'node:crypto';
+import { verify } from 'node:crypto';
 import { CertMateError } from '../errors.js';
 import {
   contextConstructed,
@@ -14,7 +14,7 @@ import {
 } from './der.js';
 import { decodeExtensions, type Extension, encodeExtensions, subjectAltName } from './extensions.js';
 import { decodeGeneralNames, type GeneralName, normaliseGeneralName } from './general-names.js';
-import { assertAcceptableKey, publicKeyFacts } from './keys.js';
+import { assertAcceptableKey, importPublicKey, publicKeyFacts } from './keys.js';
 import { decodeName, type NameAttribute } from './names.js';
 import { OID } from './oids.js';
 import { decodeBase64, decodePem } from './pem.js';
@@ -213,7 +213,7 @@ export function verifySignature(request: UnjudgedRequest): RequestSignatureSchem
 /** A key that OpenSSL cannot read has signed nothing. */
 function holds(digest: Verification['digest'], info: Buffer, spki: Buffer, signature: Buffer): boolean {
   try {
-    return verify(digest, info, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature);
+    return verify(digest, info, importPublicKey(spki), signature);
   } catch {
     return false;
   }
