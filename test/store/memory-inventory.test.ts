@@ -262,6 +262,35 @@ test('counts say what looking at each record says, through hundreds of changes',
   }
 });
 
+test('the commonest values come first, without those that nobody has any more', () => {
+  const inventory = inventoryOf(
+    ...['a', 'b', 'b', 'c', 'c', 'c', 'd'].map((organization, n) => sampleRecord(n, { organization })),
+  );
+  assert.deepEqual(inventory.commonest('organization', 10), ['c', 'b', 'a', 'd']);
+  assert.deepEqual(inventory.commonest('organization', 2), ['c', 'b']);
+  inventory.put(sampleRecord(0, { organization: null, tags: ['x', 'y'] }));
+  inventory.put(sampleRecord(1, { organization: 'b', tags: ['y'] }));
+  inventory.put(sampleRecord(2, { organization: 'b', tags: ['z'], deleted_at: '2026-11-21T00:00:00Z' }));
+  assert.deepEqual(inventory.commonest('organization', 10), ['c', 'b', 'd']);
+  assert.deepEqual(inventory.commonest('tag', 10), ['y', 'x']);
+  inventory.put(sampleRecord(1, { organization: 'b' }));
+  assert.deepEqual(inventory.commonest('tag', 1), ['x']);
+});
+
+test('expiries are counted from each moment up to the next, for what is not revoked', () => {
+  const expiring = (n: number, expires_at: string) => sampleRecord(n, { expires_at });
+  const inventory = inventoryOf(
+    expiring(1, '2027-01-01T00:00:00Z'),
+    expiring(2, '2027-01-31T23:59:59Z'),
+    expiring(3, '2027-02-01T00:00:00Z'),
+    revoked(expiring(4, '2027-01-15T00:00:00Z')),
+    sampleRecord(5, { expires_at: '2027-01-15T00:00:00Z', deleted_at: '2026-11-21T00:00:00Z' }),
+  );
+  const moments = ['2027-01-01', '2027-02-01', '2027-03-01', '2027-04-01'].map((day) => new Date(day));
+  assert.deepEqual(inventory.expiries(moments), [2, 1, 0]);
+  assert.deepEqual(inventory.expiries([]), []);
+});
+
 test('an organization named like a property of objects is counted like any other', () => {
   const inventory = inventoryOf(
     sampleRecord(1, { organization: '__proto__' }),

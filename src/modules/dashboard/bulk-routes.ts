@@ -9,7 +9,7 @@ import { CERTIFICATE_COLUMNS, csvFilename, every } from './certificates-csv.js';
 import { csv } from './csv.js';
 import { conditions } from './list-query.js';
 import { changed, listHref } from './list-state.js';
-import type { BulkCertificates, BulkResult, BulkSelection, Certificate, DashboardParts } from './services.js';
+import type { BulkCertificates, BulkResult, BulkSelection, Caller, Certificate, DashboardParts } from './services.js';
 
 type Parts = DashboardParts & { certificates: BulkCertificates };
 type OfPlan = { Params: { plan: string } };
@@ -24,7 +24,9 @@ export const bulkPages: FastifyPluginAsync<Parts> = async (app, parts) => {
 
   app.get<OfPlan>(`${BULK_PATH}/:plan`, (request, reply) => {
     const plan = plans.find(request.params.plan, ownerOf(request));
-    return plan.result === null ? showQuestion(parts, plan, request, reply, {}) : showResult(parts, plan, reply);
+    return plan.result === null
+      ? showQuestion(parts, plan, request, reply, {})
+      : showResult(parts, plan, request, reply);
   });
 
   app.get<OfPlan>(`${BULK_PATH}/:plan/results.csv`, { exposeHeadRoute: false }, (request, reply) => {
@@ -112,8 +114,8 @@ function addExport(app: FastifyInstance, { certificates, clock }: Parts): void {
     const now = clock.now();
     const { sort, order } = state;
     const chosen = all
-      ? every(certificates, { ...conditions(state, now), sort, order })
-      : identifiers.flatMap((identifier) => known(certificates, identifier) ?? []);
+      ? every(certificates, { ...conditions(state, now), sort, order }, actorOf(request))
+      : identifiers.flatMap((identifier) => known(certificates, identifier, actorOf(request)) ?? []);
     return attachment(reply, csvFilename(now)).send(csv(CERTIFICATE_COLUMNS, chosen));
   });
 }
@@ -125,28 +127,36 @@ function selectionOf({ clock }: Parts, { state, identifiers, every: all }: Chose
 function showQuestion(
   { certificates }: Parts,
   plan: BulkPlan,
-  { body }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply,
   problems: Problems,
 ): FastifyReply {
-  const model = bulkPage(plan, (identifier) => known(certificates, identifier)?.common_name ?? null);
-  const typed = (body ?? {}) as Record<string, unknown>;
+  const caller = actorOf(request);
+  const model = bulkPage(plan, (identifier) => known(certificates, identifier, caller)?.common_name ?? null);
+  const typed = (request.body ?? {}) as Record<string, unknown>;
   const title = `${model.words.verb} ${model.count} ${model.noun}`;
   const offered = plan.step === 'tag' ? certificates.commonest('tag', OFFERED) : [];
   return reply.page('bulk', { title, section: 'certificates' }, { ...model, typed, problems, offered });
 }
 
-function showResult({ certificates }: Parts, plan: BulkPlan, reply: FastifyReply): FastifyReply {
-  const model = bulkPage(plan, (identifier) => known(certificates, identifier)?.common_name ?? null);
+function showResult(
+  { certificates }: Parts,
+  plan: BulkPlan,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const caller = actorOf(request);
+  const model = bulkPage(plan, (identifier) => known(certificates, identifier, caller)?.common_name ?? null);
   const sentence = bulkSentence(plan.step, plan.result ?? plan.foreseen);
   return reply.page('bulk-result', { title: sentence.slice(0, -1), section: 'certificates' }, { ...model, sentence });
 }
 
-function known(certificates: Parts['certificates'], identifier: string): Certificate | null {
+/** Null if there is no such certificate, or none for this caller. */
+function known(certificates: Parts['certificates'], identifier: string, caller: Caller): Certificate | null {
   try {
-    return certificates.get(identifier);
+    return certificates.get(identifier, caller);
   } catch (error) {
-    if (error instanceof CertMateError && error.code === 'NOT_FOUND') return null;
+    if (error instanceof CertMateError && (error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN')) return null;
     throw error;
   }
 }

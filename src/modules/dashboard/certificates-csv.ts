@@ -1,7 +1,7 @@
 /** Certificates as rows of a table. */
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Columns } from './csv.js';
-import type { Certificate, Certificates, Conditions, Selection } from './services.js';
+import type { Caller, Certificate, Certificates, Conditions, Selection } from './services.js';
 
 /** Certificates that are written in one go; others get their turn in between. */
 const PAGE = 500;
@@ -39,14 +39,15 @@ export function csvFilename(now: Date): string {
   return `certificates-${now.toISOString().slice(0, 10)}.csv`;
 }
 
-/** All certificates that meet the conditions, however many. */
+/** All certificates that meet the conditions and the caller may see, however many. */
 export async function* every(
   certificates: Pick<Certificates, 'list'>,
   conditions: Conditions & Pick<Selection, 'sort' | 'order'>,
+  caller: Caller,
 ): AsyncGenerator<Certificate, void, undefined> {
   let cursor: string | undefined;
   do {
-    const page = certificates.list({ ...conditions, limit: PAGE, cursor });
+    const page = certificates.list({ ...conditions, limit: PAGE, cursor }, caller);
     yield* page.certificates;
     cursor = page.next_cursor ?? undefined;
     await othersTurn();

@@ -1,6 +1,7 @@
 /** The list of certificates, on pages and as a table to take away. */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
+import { actorOf } from '../../http/request.js';
 import { keepView } from '../../http/view-cookie.js';
 import { CERTIFICATE_COLUMNS, csvFilename, every } from './certificates-csv.js';
 import { csv } from './csv.js';
@@ -21,7 +22,7 @@ export const listRoutes: FastifyPluginAsync<DashboardParts> = async (app, { cert
     const state = stateOf(request);
     const now = clock.now();
     try {
-      const found = certificates.list(selection(state, now));
+      const found = certificates.list(selection(state, now), actorOf(request));
       const bounds = monthBounds(now);
       const parts = {
         found,
@@ -51,6 +52,8 @@ export const listRoutes: FastifyPluginAsync<DashboardParts> = async (app, { cert
     return reply
       .type('text/csv; charset=utf-8')
       .header('content-disposition', `attachment; filename="${csvFilename(now)}"`)
-      .send(csv(CERTIFICATE_COLUMNS, every(certificates, { ...conditions(state, now), sort, order })));
+      .send(
+        csv(CERTIFICATE_COLUMNS, every(certificates, { ...conditions(state, now), sort, order }, actorOf(request))),
+      );
   });
 };

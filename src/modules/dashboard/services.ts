@@ -15,6 +15,9 @@ import type {
 
 export type Certificate = CertificateRecord & { status: CertificateStatus };
 
+/** Who looks at certificates. */
+export type Caller = Pick<Actor, 'reach'>;
+
 /** Which certificates; the fields mean what the query of `GET /api/client-certs` means. */
 export interface Conditions {
   search: string | undefined;
@@ -74,8 +77,12 @@ export interface RenewalRequest {
 }
 
 export interface Certificates {
-  list(selection: Selection): { certificates: Certificate[]; total: number; next_cursor: string | null };
-  get(identifier: string): Certificate;
+  /** With a caller: only what is within the limits of their key. */
+  list(
+    selection: Selection,
+    caller?: Caller,
+  ): { certificates: Certificate[]; total: number; next_cursor: string | null };
+  get(identifier: string, caller?: Caller): Certificate;
   issue(request: IssueRequest, actor: Actor): Promise<Certificate & { private_key_pem?: string | undefined }>;
   download(
     identifier: string,

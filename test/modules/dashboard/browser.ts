@@ -16,8 +16,11 @@ export class Browser {
   }
 
   /** Sends a form with the CSRF token of the last page, unless `fields` says otherwise. */
-  async send(url: string, fields: Record<string, string> = {}): Promise<LightMyRequestResponse> {
-    const payload = new URLSearchParams({ _csrf: this.hidden('_csrf'), ...fields }).toString();
+  async send(url: string, fields: Record<string, string | string[]> = {}): Promise<LightMyRequestResponse> {
+    const pairs = Object.entries({ _csrf: this.hidden('_csrf'), ...fields });
+    const payload = new URLSearchParams(
+      pairs.flatMap(([name, values]) => [values].flat().map((value): [string, string] => [name, value])),
+    ).toString();
     return this.#keep(
       await this.#app.inject({
         method: 'POST',
@@ -34,7 +37,8 @@ export class Browser {
 
   /** The value of a hidden field of the last page. */
   hidden(name: string): string {
-    return new RegExp(`name="${name}" value="([^"]*)"`).exec(this.#page)?.[1] ?? '';
+    const value = new RegExp(`name="${name}" value="([^"]*)"`).exec(this.#page)?.[1] ?? '';
+    return value.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&');
   }
 
   async signIn(token: string): Promise<LightMyRequestResponse> {

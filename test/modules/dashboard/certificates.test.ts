@@ -4,68 +4,6 @@ import { build } from '../../build.js';
 import { Browser } from './browser.js';
 
 const LIST = '/client-certificates';
-const unescaped = (html: string) => html.replaceAll('&amp;', '&').replaceAll('&#39;', "'").replaceAll('&quot;', '"');
-
-test('an empty list says what to do', async (t) => {
-  const { app, tokens } = await build(t);
-  const operator = new Browser(app);
-  await operator.signIn(tokens.operator);
-  assert.match((await operator.open(LIST)).body, /No certificates yet[\s\S]*Issue the first certificate/);
-  const viewer = new Browser(app);
-  await viewer.signIn(tokens.viewer);
-  assert.doesNotMatch((await viewer.open(LIST)).body, /Issue the first certificate/);
-});
-
-test('search, filters, order and page size live in the URL and survive each link of the list', async (t) => {
-  const { app, tokens, issue } = await build(t);
-  for (let i = 0; i < 30; i++) await issue({ common_name: `host-${String(i).padStart(2, '0')}`, cert_usage: 'vpn' });
-  await issue({ common_name: 'other', cert_usage: 'wifi' });
-  const browser = new Browser(app);
-  await browser.signIn(tokens.viewer);
-  const url = `${LIST}?search=host&usage=vpn&status=active&sort=common_name&order=asc&limit=25`;
-  const first = (await browser.open(url)).body;
-  assert.match(first, /value="host"/);
-  assert.match(first, /<option selected>vpn<\/option>/);
-  assert.match(first, /<option value="active" selected>/);
-  assert.match(first, /aria-sort="ascending"><a[^>]*>Name/);
-  assert.match(first, /1–25 of 30/);
-  assert.doesNotMatch(first, />other</);
-  const next = unescaped(/rel="next" href="([^"]+)"/.exec(first)?.[1] ?? '');
-  for (const kept of ['search=host', 'usage=vpn', 'status=active', 'sort=common_name', 'order=asc', 'limit=25']) {
-    assert.ok(next.includes(kept), `${kept} in ${next}`);
-  }
-  const second = (await browser.open(next)).body;
-  assert.match(second, /26–30 of 30/);
-  assert.match(second, /host-29/);
-  assert.doesNotMatch(second, /host-24/);
-  const previous = unescaped(/rel="prev" href="([^"]+)"/.exec(second)?.[1] ?? '');
-  assert.match((await browser.open(previous)).body, /1–25 of 30/);
-});
-
-test('a list link that is out of date opens the list from its beginning', async (t) => {
-  const { app, tokens, issue } = await build(t);
-  await issue();
-  const browser = new Browser(app);
-  await browser.signIn(tokens.viewer);
-  const answer = await browser.open(`${LIST}?usage=api-mtls&cursor=broken&from=50`);
-  assert.equal(answer.headers.location, `${LIST}?usage=api-mtls`);
-  assert.equal((await browser.open(`${LIST}?sort=nonsense&limit=7&status=maybe`)).statusCode, 200);
-});
-
-test('the counters tell how many there are of each status', async (t) => {
-  const { app, tokens, issue, call } = await build(t);
-  await issue();
-  const { identifier } = await issue();
-  await call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/revoke`, payload: {} });
-  const browser = new Browser(app);
-  await browser.signIn(tokens.viewer);
-  const { body } = await browser.open(LIST);
-  const counters = [...body.matchAll(/<span class="dot [^"]*">([^<]+)<\/span><span class="count">(\d+)</g)];
-  assert.deepEqual(
-    counters.map(([, label, count]) => `${label} ${count}`),
-    ['All 2', 'Active 1', 'Expiring 0', 'Expired 0', 'On hold 0', 'Revoked 1'],
-  );
-});
 
 test('the form issues a certificate and shows where to get its files', async (t) => {
   const { app, tokens } = await build(t);
@@ -110,7 +48,7 @@ test('a refused form names what is wrong beside each field and keeps what was ty
     lifetime: '99999',
     organization: 'Kept & Sons',
     csr: '',
-    discard_key: 'on',
+    key_source: 'once',
   });
   assert.equal(answer.statusCode, 400);
   for (const field of ['common_name', 'cert_usage', 'lifetime']) {
@@ -119,8 +57,8 @@ test('a refused form names what is wrong beside each field and keeps what was ty
   }
   assert.match(answer.body, /value="Not Good"/);
   assert.match(answer.body, /value="Kept &amp; Sons"/);
-  assert.match(answer.body, /name="discard_key" checked/);
-  assert.match(answer.body, /<details class="fold" open>\s*<summary><b>Organisation/);
+  assert.match(answer.body, /name="key_source" value="once" checked/);
+  assert.match(answer.body, /<details class="fold" id="subject-fold" open>\s*<summary><b>Organisation/);
 });
 
 test('what the CA refuses is said beside the field it is about', async (t) => {
@@ -164,7 +102,7 @@ test('a private key that is not kept is shown once, in full', async (t) => {
   const browser = new Browser(app);
   await browser.signIn(tokens.operator);
   await browser.open(`${LIST}/new`);
-  const answer = await browser.send(LIST, { common_name: 'erin', key_type: 'ec-p256', discard_key: 'on' });
+  const answer = await browser.send(LIST, { common_name: 'erin', key_type: 'ec-p256', key_source: 'once' });
   assert.equal(answer.statusCode, 201);
   assert.match(answer.body, /-----BEGIN PRIVATE KEY-----[\s\S]+-----END PRIVATE KEY-----/);
   assert.match(answer.body, /download="[^"]+\.key" href="data:application\/x-pem-file;base64,/);
@@ -185,10 +123,12 @@ test('revoking asks for a reason, says what follows, and is offered once', async
   assert.equal(unreasoned.statusCode, 400);
   assert.match(unreasoned.body, /Choose why it is revoked/);
   assert.match(unreasoned.body, /value="2026-01-02T03:04"/);
-  const answer = await browser.send(`${page}/revoke`, {
-    reason: 'keyCompromise',
-    invalidity_date: '2026-01-02T03:04',
-  });
+  const decided = { reason: 'keyCompromise', invalidity_date: '2026-01-02T03:04' };
+  const unconfirmed = await browser.send(`${page}/revoke`, { ...decided, confirm: 'alice' });
+  assert.equal(unconfirmed.statusCode, 400);
+  assert.match(unconfirmed.body, /Type the name exactly/);
+  assert.equal(app.certificates.get(identifier).status, 'active', 'nothing is revoked without the name');
+  const answer = await browser.send(`${page}/revoke`, { ...decided, confirm: 'alice@example.com' });
   assert.equal(answer.headers.location, page);
   const { revocation } = app.certificates.get(identifier);
   assert.equal(revocation.reason_revoked, 'keyCompromise');
@@ -198,7 +138,8 @@ test('revoking asks for a reason, says what follows, and is offered once', async
   assert.match(body, /lost, stolen or exposed/);
   assert.ok(!body.includes(`${page}/revoke`));
   assert.equal((await browser.open(`${page}/revoke`)).headers.location, page);
-  assert.equal((await browser.send(`${page}/revoke`, { reason: 'superseded' })).statusCode, 409);
+  const again = { reason: 'superseded', confirm: 'alice@example.com' };
+  assert.equal((await browser.send(`${page}/revoke`, again)).statusCode, 409);
   assert.equal(app.certificates.get(identifier).revocation.reason_revoked, 'keyCompromise');
 });
 
