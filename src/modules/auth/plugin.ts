@@ -5,6 +5,7 @@ import plugin from 'fastify-plugin';
 import { Folder } from '../../store/folder.js';
 import type { Clock } from '../../types.js';
 import type { ApiKeys } from './api-keys.js';
+import { newKeyFrom, newUserFrom } from './input.js';
 import { openAccounts } from './open-accounts.js';
 import { SignIn } from './sign-in.js';
 import type { Users } from './users.js';
@@ -14,6 +15,7 @@ declare module 'fastify' {
     auth: ApiKeys;
     users: Users;
     signIn: SignIn;
+    accountInput: { key: typeof newKeyFrom; user: typeof newUserFrom };
   }
 }
 
@@ -41,6 +43,7 @@ export const auth = plugin(
     app.decorate('auth', keys);
     app.decorate('users', users);
     app.decorate('signIn', signIn);
+    app.decorate('accountInput', { key: newKeyFrom, user: newUserFrom });
     app.sessions.principal = (id, address) => signIn.principal(id, address);
 
     app.addHook('onRequest', (request, _reply, done) => {

@@ -1,11 +1,13 @@
 /** Brings the dashboard's pages; registered inside the scope of http/pages.ts. */
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { AccountParts } from './account-services.js';
 import { authorityRoutes } from './authority-routes.js';
 import { batchPages } from './batch-routes.js';
 import { bulkPages } from './bulk-routes.js';
 import { certificateRoutes } from './certificate-routes.js';
 import { changeRoutes } from './change-routes.js';
 import { issueRoutes } from './issue-routes.js';
+import { keyPages } from './key-routes.js';
 import { listRoutes } from './list-routes.js';
 import { profilePages } from './profile-routes.js';
 import { revokeRoutes } from './revoke-routes.js';
@@ -14,6 +16,8 @@ import type { DashboardParts } from './services.js';
 import { signInRoutes } from './sign-in-routes.js';
 import { settingsPages } from './settings-routes.js';
 import type { SettingsParts } from './settings-services.js';
+
+import { userPages } from './user-routes.js';
 
 export const dashboardPlugin: FastifyPluginAsync = async (app) => {
   const { certificates, batches, authority, crl, audit, clock, config, signIn, users } = app;
@@ -31,18 +35,25 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     await app.register(routes, parts);
   }
   await app.register(bulkPages, { ...parts, certificates });
-  const { settings, renewals, scheduler, profiles, profileEditor: editor } = app;
-  const settingsParts: SettingsParts = {
+  for (const routes of [settingsPages, profilePages]) await app.register(routes, settingsPartsOf(app));
+  for (const routes of [userPages, keyPages]) await app.register(routes, accountPartsOf(app));
+  await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });
+};
+
+function settingsPartsOf(app: FastifyInstance): SettingsParts {
+  const { auth, clock, config, profileEditor: editor, profiles, renewals, scheduler, settings, users } = app;
+  return {
     settings,
     renewals,
     nextSweep: () => scheduler.nextRun('renewal'),
     profiles,
     editor,
     limitsEnforced: config.rateLimits,
-    audit,
+    accounts: () => ({ users: users.list().length, keys: auth.list().length }),
     clock,
-    publicUrl: config.publicUrl,
   };
-  for (const routes of [settingsPages, profilePages]) await app.register(routes, settingsParts);
-  await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });
-};
+}
+
+function accountPartsOf({ accountInput: input, auth: keys, clock, config, users }: FastifyInstance): AccountParts {
+  return { users, keys, input, clock, publicUrl: config.publicUrl };
+}

@@ -12,6 +12,8 @@ interface Entry {
 
 /** The sub-pages, in the order in which they are needed. */
 const ENTRIES: readonly Entry[] = [
+  { key: 'users', label: 'Users', icon: 'users' },
+  { key: 'keys', label: 'API keys', icon: 'key' },
   { key: 'rate-limits', label: 'Rate limits', icon: 'gauge' },
   { key: 'renewal', label: 'Renewal', icon: 'renew' },
   { key: 'profiles', label: 'Profiles', icon: 'certificate' },
@@ -33,11 +35,14 @@ interface Summary extends Entry {
 
 export function settingsOverview(parts: SettingsParts): { summaries: Summary[] } {
   const { settings, profiles, limitsEnforced } = parts;
+  const accounts = parts.accounts();
   const { issuance, appearance } = settings.current;
   const own = profiles.list().filter(({ origin }) => origin === 'own').length;
   const set = Object.values(settings.overview().sources.rate_limits).filter((source) => source === 'settings').length;
   const next = nextSweep(parts);
   const says: Record<string, string> = {
+    users: accounts.users === 0 ? 'None yet' : `${accounts.users} ${accounts.users === 1 ? 'person' : 'people'}`,
+    keys: accounts.keys === 0 ? 'None yet' : `${accounts.keys} ${accounts.keys === 1 ? 'key' : 'keys'}`,
     'rate-limits': limitsEnforced
       ? set === 0
         ? 'As they come'

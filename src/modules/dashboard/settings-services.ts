@@ -1,5 +1,5 @@
 /** What the pages of settings need of the rest of the house. */
-import type { Actor, AuditSink, Clock, KeyType } from '../../types.js';
+import type { Actor, Clock, KeyType } from '../../types.js';
 
 /** Section → name → value, as `GET /api/settings` shows them. */
 export interface SettingsValues {
@@ -92,7 +92,7 @@ export interface SettingsParts {
   editor: ProfileEditor;
   /** False where the environment has switched limits off. */
   limitsEnforced: boolean;
-  audit: AuditSink;
+  /** How many there are. */
+  accounts: () => { users: number; keys: number };
   clock: Clock;
-  publicUrl: string;
 }

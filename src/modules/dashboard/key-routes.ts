@@ -1,0 +1,93 @@
+/** The pages about API keys: what there is, a new one, and the end of one. */
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { CertMateError } from '../../errors.js';
+import { actorOf, callerOf } from '../../http/request.js';
+import {
+  type AccountForm,
+  blankKeyForm,
+  keyRow,
+  LIFETIMES,
+  problemsOfAccount,
+  ROLES,
+  readKeyForm,
+} from './account-page.js';
+import type { AccountParts } from './account-services.js';
+import { pathOf } from './settings-page.js';
+import { showSettings } from './settings-routes.js';
+
+type WithId = { Params: { id: string } };
+
+const LIST = pathOf('keys');
+const TITLE = 'API keys';
+
+export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, input, clock, publicUrl }) => {
+  const showList = (reply: FastifyReply, form: AccountForm) => {
+    const rows = keys.list().map((key) => keyRow(key, clock.now()));
+    return showSettings(
+      reply,
+      'keys',
+      { key: 'keys', title: TITLE },
+      { form, keys: rows, roles: ROLES, lifetimes: LIFETIMES },
+    );
+  };
+
+  app.get(LIST, (_request, reply) => showList(reply, blankKeyForm()));
+
+  app.post(LIST, async (request, reply) => {
+    const { typed, key: wanted } = readKeyForm(request.body, clock.now());
+    try {
+      const { token, key } = await keys.create(input.key(wanted), callerOf(request), actorOf(request));
+      const model = {
+        name: key.name,
+        what: 'token',
+        secret: token,
+        advice:
+          'It is shown this once: only its hash is kept. Put it where the program that needs it finds it, and nowhere else.',
+        example: `curl -H "Authorization: Bearer ${token}" \\\n  ${publicUrl}/api/client-certs`,
+        back: LIST,
+        facts: keyRow(key, clock.now()),
+      };
+      return showSettings(reply.code(201), 'once', { key: 'keys', title: `The API key ${key.name}` }, model);
+    } catch (error) {
+      if (!(error instanceof CertMateError) || ![400, 403, 409].includes(error.status)) throw error;
+      return showList(reply.code(error.status), { typed, problems: problemsOfAccount(error) });
+    }
+  });
+
+  const showRemoval = (request: FastifyRequest<WithId>, reply: FastifyReply, problem: string) => {
+    const key = keys.list().find(({ id }) => id === request.params.id);
+    if (key === undefined) throw new CertMateError('NOT_FOUND', 'There is no such API key. It may have been deleted.');
+    const row = keyRow(key, clock.now());
+    return showSettings(
+      reply,
+      'confirm',
+      { key: 'keys', title: `Delete the API key ${key.name}?` },
+      {
+        problem,
+        warning: 'Its token is refused at once, and so are the keys that were made with it. This cannot be undone.',
+        action: row.deleteHref,
+        button: 'Delete this key',
+        back: LIST,
+        facts: [
+          { label: 'Token', value: `${row.prefix}…` },
+          { label: 'Role', value: row.role },
+          { label: 'Last used', value: row.lastUsed === null ? 'never' : row.lastUsed.relative },
+          { label: 'Made', value: `${row.created.full} by ${row.createdBy}` },
+        ],
+      },
+    );
+  };
+
+  app.get<WithId>(`${LIST}/:id/delete`, (request, reply) => showRemoval(request, reply, ''));
+
+  app.post<WithId>(`${LIST}/:id/delete`, async (request, reply) => {
+    try {
+      const { name } = await keys.remove(request.params.id, actorOf(request));
+      reply.flash({ tone: 'good', text: `The API key ${name} is deleted. Its token is refused from now on.` });
+      return await reply.redirect(LIST, 303);
+    } catch (error) {
+      if (!(error instanceof CertMateError) || error.status !== 409) throw error;
+      return showRemoval(request, reply.code(409), error.message);
+    }
+  });
+};
