@@ -5,6 +5,8 @@ import './js/copy.js';
 import './js/busy.js';
 import './js/files.js';
 import './js/progress.js';
+import './js/issue.js';
+import './js/confirm.js';
 import './js/view.js';
 import './js/menu.js';
 import './js/list.js';

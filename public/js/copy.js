@@ -8,10 +8,11 @@ onContent((part) => {
     button.addEventListener('click', async () => {
       const source = document.getElementById(button.dataset.copies);
       try {
-        await navigator.clipboard.writeText(source.textContent);
+        await navigator.clipboard.writeText(source.value ?? source.textContent);
         button.textContent = 'Copied';
       } catch {
-        getSelection().selectAllChildren(source);
+        if (source.select) source.select();
+        else getSelection().selectAllChildren(source);
         button.textContent = 'Selected';
       }
       setTimeout(() => {

@@ -1,27 +1,26 @@
-// A file can be chosen, or dropped, instead of pasted.
-for (const area of document.querySelectorAll('textarea[data-file]')) {
-  const chooser = document.getElementById(area.dataset.file);
+// What can be pasted can also be chosen as a file, or dropped.
+import { onContent } from './content.js';
+
+onContent((part) => {
+  for (const area of part.querySelectorAll('textarea[data-file]')) readRequests(area);
+  for (const area of part.querySelectorAll('textarea[data-table]')) readTables(area);
+});
+
+/** A CSR in PEM or DER. */
+function readRequests(area) {
   const read = async (file) => {
     if (!file || file.size > 65_536) return;
     const bytes = new Uint8Array(await file.arrayBuffer());
     const text = new TextDecoder().decode(bytes);
     area.value = text.includes('-----BEGIN') ? text : btoa(String.fromCharCode(...bytes));
+    area.dispatchEvent(new Event('input', { bubbles: true }));
   };
-  chooser.closest('[hidden]').hidden = false;
-  chooser.addEventListener('change', () => read(chooser.files[0]));
-  area.addEventListener('dragover', (event) => event.preventDefault());
-  area.addEventListener('drop', (event) => {
-    event.preventDefault();
-    read(event.dataTransfer.files[0]);
-  });
+  offer(area, area.dataset.file, area, read);
 }
 
-// A table can be long, so that it is chosen as a file rather than pasted.
-for (const area of document.querySelectorAll('textarea[data-table]')) {
-  const chooser = document.getElementById(area.dataset.table);
-  chooser.closest('[hidden]').hidden = false;
-  chooser.addEventListener('change', async () => {
-    const [file] = chooser.files;
+/** A table in CSV: what is read is checked at once. */
+function readTables(area) {
+  const read = async (file, chooser) => {
     if (!file) return;
     try {
       area.value = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
@@ -29,6 +28,25 @@ for (const area of document.querySelectorAll('textarea[data-table]')) {
     } catch {
       chooser.setCustomValidity('This file is not in UTF-8. Save it as “CSV UTF-8”.');
       chooser.reportValidity();
+      return;
     }
+    area.form.requestSubmit(area.form.querySelector('button[value=check]'));
+  };
+  offer(area, area.dataset.table, area.closest('.drop-zone') ?? area, read);
+}
+
+function offer(area, id, zone, read) {
+  const chooser = area.form.querySelector(`#${id}`);
+  chooser.closest('[hidden]').hidden = false;
+  chooser.addEventListener('change', () => read(chooser.files[0], chooser));
+  zone.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    zone.classList.add('dropping');
+  });
+  zone.addEventListener('dragleave', () => zone.classList.remove('dropping'));
+  zone.addEventListener('drop', (event) => {
+    event.preventDefault();
+    zone.classList.remove('dropping');
+    read(event.dataTransfer.files[0], chooser);
   });
 }

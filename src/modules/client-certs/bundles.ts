@@ -47,9 +47,10 @@ export class CertificateBundles {
   /**
    * The certificate and its chain as a certs-only message (`p7b`), or all its files, the private key too if it is here
    * (`zip`). Recorded before it is given out.
+   * @param freshKey in PEM, of a certificate whose key is not stored and is being given out right now
    * @throws CertMateError NOT_FOUND
    */
-  async download(identifier: Identifier, kind: BundleKind, actor: Actor): Promise<Download> {
+  async download(identifier: Identifier, kind: BundleKind, actor: Actor, freshKey?: string): Promise<Download> {
     const record = findRecord(this.#parts.store, identifier, actor);
     if (kind === 'p7b') {
       const body = certificatesOnly([await this.#certificate(record), ...this.#parts.authority.chain]);
@@ -58,7 +59,7 @@ export class CertificateBundles {
     }
     const [certificate, key, csr] = await Promise.all([
       this.#read(record, 'cert.crt'),
-      record.has_private_key ? this.#read(record, 'cert.key') : null,
+      freshKey === undefined ? this.#storedKey(record) : Buffer.from(freshKey),
       this.#readIfThere(record, 'cert.csr'),
     ]);
     const chain = Buffer.from(this.#parts.authority.chainPem);
@@ -69,17 +70,18 @@ export class CertificateBundles {
 
   /**
    * Private key, certificate and chain under a password. Recorded before it is given out.
+   * @param freshKey in PEM, of a certificate whose key is not stored and is being given out right now
    * @throws CertMateError NOT_FOUND no such certificate, or its private key is not here; VALIDATION_FAILED; UNAVAILABLE
    */
-  async pkcs12(identifier: Identifier, options: Pkcs12Options, actor: Actor): Promise<Download> {
+  async pkcs12(identifier: Identifier, options: Pkcs12Options, actor: Actor, freshKey?: string): Promise<Download> {
     const { password, profile } = options;
     const record = findRecord(this.#parts.store, identifier, actor);
     const friendlyName = options.friendly_name ?? record.common_name;
     // Here as well as in the worker, from which an error comes back without its class.
     assertPkcs12Password(password);
     assertFriendlyName(friendlyName);
-    if (!record.has_private_key) throw withoutKey();
-    const [certificate, key] = await Promise.all([this.#certificate(record), this.#read(record, 'cert.key')]);
+    const [certificate, key] = await Promise.all([this.#certificate(record), freshKey ?? this.#storedKey(record)]);
+    if (key === null) throw withoutKey();
     const privateKey = openPrivateKey(key.toString(), null).export({ type: 'pkcs8', format: 'der' });
     const contents = { privateKey, certificate, chain: this.#parts.authority.chain, friendlyName };
     const body = Buffer.from(await this.#build({ contents, password, profile }));
@@ -109,6 +111,10 @@ export class CertificateBundles {
   /** Always of the record's own serial number: a renewal between two reads must not mix an old key with a new certificate. */
   #read(record: CertificateRecord, file: CertificateFile): Promise<Buffer> {
     return this.#parts.store.read(record.identifier, file, record.serial_number);
+  }
+
+  #storedKey(record: CertificateRecord): Promise<Buffer> | null {
+    return record.has_private_key ? this.#read(record, 'cert.key') : null;
   }
 
   async #readIfThere(record: CertificateRecord, file: CertificateFile): Promise<Buffer | null> {

@@ -83,11 +83,16 @@ export const issueRequest = z
     certificate_type: z.enum(certificateTypes).default('client'),
     days_valid: z
       .int()
-      .min(1)
-      .max(3650)
+      .min(1, 'must be at least 1')
+      .max(3650, 'must be at most 3650')
       .optional()
       .meta({ description: 'Lifetime in days; unless given, what the profile or the settings say (365).' }),
-    hours_valid: z.int().min(1).max(8760).optional().meta({ description: 'Lifetime in hours, instead of days.' }),
+    hours_valid: z
+      .int()
+      .min(1, 'must be at least 1')
+      .max(8760, 'must be at most 8760')
+      .optional()
+      .meta({ description: 'Lifetime in hours, instead of days.' }),
     key_type: z.enum(keyTypes).optional(),
     csr: z
       .string()

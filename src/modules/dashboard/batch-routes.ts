@@ -6,6 +6,7 @@ import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
 import type { Actor, Clock, Role } from '../../types.js';
 import { BATCH_PATH, type BatchView, batchPage, batchRow, batchTexts, lasting } from './batch-page.js';
+import { type CheckedTable, checkedTable, type RowProblem, type SentTable } from './batch-table.js';
 
 interface Owner {
   id: string;
@@ -14,7 +15,7 @@ interface Owner {
 }
 
 /** What these pages need of the batches. */
-interface Batches<Order, Job> {
+interface Batches<Order extends { table: SentTable }, Job> {
   readonly jobs: {
     find(id: string, viewer: Owner): Job;
     list(viewer: Owner): BatchView[];
@@ -32,12 +33,12 @@ interface Batches<Order, Job> {
 interface Judgement {
   successful: number;
   failed: number;
-  errors: { row: number; error: string }[];
+  errors: RowProblem[];
   eta_seconds: number;
   note: string | null;
 }
 
-export interface BatchPagesParts<Order, Job> {
+export interface BatchPagesParts<Order extends { table: SentTable }, Job> {
   batches: Batches<Order, Job>;
   /** Every column that a table may have. */
   fields: readonly string[];
@@ -50,12 +51,9 @@ type OfJob = { Params: { job: string } };
 const BODY_LIMIT = 40 * 1024 * 1024;
 const TABLE_LIMIT = 16 * 1024 * 1024;
 
-/** Wrong rows that a page lists. */
-const SHOWN_ERRORS = 200;
+const SECTION = 'batch';
 
-const SECTION = 'certificates';
-
-export const batchPages: FastifyPluginAsync<BatchPagesParts<unknown, object>> = async (app, parts) => {
+export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }, object>> = async (app, parts) => {
   const { batches, clock } = parts;
   const { jobs } = batches;
   const find = (request: FastifyRequest<OfJob>) => jobs.find(request.params.job, ownerOf(request));
@@ -65,7 +63,7 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<unknown, object>> = 
     reply: FastifyReply,
     sent: Sent,
     problem: string,
-    judged: Judgement | null,
+    judged: (Judgement & { table: CheckedTable }) | null,
   ) =>
     reply.page(
       'batch',
@@ -74,12 +72,7 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<unknown, object>> = 
         formId: sent.formId,
         csv: sent.csv,
         problem,
-        judged: judged && {
-          ...judged,
-          errors: judged.errors.slice(0, SHOWN_ERRORS),
-          moreErrors: Math.max(0, judged.errors.length - SHOWN_ERRORS),
-          time: lasting(judged.eta_seconds),
-        },
+        judged: judged && { ...judged, time: lasting(judged.eta_seconds) },
         fields: parts.fields,
         jobs: jobs.list(ownerOf(request)).map((view) => batchRow(view, clock.now())),
       },
@@ -92,7 +85,11 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<unknown, object>> = 
     try {
       if (Buffer.byteLength(sent.csv) > TABLE_LIMIT) throw new CertMateError('PAYLOAD_TOO_LARGE', TOO_LARGE);
       const order = await batches.readCsv(Buffer.from(sent.csv));
-      if (!sent.start) return await showForm(request, reply, sent, '', await batches.judge(order));
+      if (!sent.start) {
+        const judged = await batches.judge(order);
+        const table = checkedTable(order.table, judged.errors);
+        return await showForm(request, reply, sent, '', { ...judged, table });
+      }
       // However often the button of one form is pressed for one table, there is one batch.
       const once = `form ${sent.formId} ${createHash('sha256').update(sent.csv).digest('hex')}`;
       const { id } = await batches.issueLater(order, ownerOf(request), actorOf(request), once);

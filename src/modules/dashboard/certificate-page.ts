@@ -1,9 +1,13 @@
 /** What the pages about one certificate show. */
+import { dueFrom } from '../../store/status.js';
 import { type Moment, moment } from './dates.js';
 import { LIST_PATH } from './list-state.js';
 import type { Rights } from './rights.js';
-import type { Certificate, DownloadKind } from './services.js';
+import { serialHex } from './serial-text.js';
+import type { Certificate } from './services.js';
 import { CERTIFICATE_TYPES, keyText, REASONS, STATUS, type Tone } from './wording.js';
+
+type Replaced = Certificate['history'][number];
 
 export interface Fact {
   label: string;
@@ -11,6 +15,16 @@ export interface Fact {
   /** Shown in fixed width, with a button to copy it. */
   code?: boolean;
 }
+
+/** A lifetime as a bar. */
+export interface Life {
+  /** How much of it has passed, 0 to 100. */
+  elapsed: number;
+  /** Where on it a renewal is due, 0 to 100; null if it is not renewed by itself. */
+  due: number | null;
+}
+
+export type FileKind = 'crt' | 'key' | 'csr' | 'chain' | 'fullchain' | 'der' | 'p7b' | 'zip';
 
 export interface CertificatePage {
   name: string;
@@ -23,35 +37,51 @@ export interface CertificatePage {
   fingerprints: Fact[];
   dates: { created: Moment; notBefore: Moment; expires: Moment; lastRenewed: Moment | null };
   expired: boolean;
-  /** How much of the lifetime has passed, 0 to 100. */
-  elapsed: number;
+  life: Life;
   lifetime: string;
   renewal: string;
   notes: string;
   tags: string[];
-  downloads: { kind: DownloadKind; label: string; hint: string; href: string }[];
+  downloads: { kind: FileKind; label: string; hint: string; href: string }[];
+  /** Whether there is a private key that the visitor may fetch. */
+  withKey: boolean;
   /** Why no private key is offered; empty if one is. */
   noKey: string;
   revocation: { at: Moment; reason: string; invalidSince: Moment | null; held: boolean } | null;
   /** Where it can be revoked; empty when it is revoked for good already or the visitor may not. */
   revokeHref: string;
+  /** Where it can be put on hold; empty when it is revoked or the visitor may not. */
+  holdHref: string;
+  /** Where notes, tags and renewal are changed; empty when the visitor may not. */
+  editHref: string;
   /** Where it can be renewed; empty when it is revoked or on hold or the visitor may not. */
   renewHref: string;
   /** Where it can be released from hold; empty when it is not held or the visitor may not. */
   unholdHref: string;
   /** Where it can be deleted; empty when the visitor may not. */
   deleteHref: string;
-  history: { serial: string; expires: Moment; superseded: Moment; revoked: Moment | null }[];
+  /** The certificates that renewals have replaced, the last one first. */
+  history: {
+    serial: string;
+    expires: Moment;
+    superseded: Moment;
+    status: { label: string; tone: Tone };
+    reason: string;
+  }[];
 }
 
-const DOWNLOADS: readonly (readonly [DownloadKind, string, string])[] = [
+const DOWNLOADS: readonly (readonly [FileKind, string, string])[] = [
+  ['zip', 'All files in a ZIP', 'PEM, with the private key'],
   ['key', 'Private key', 'PEM. Whoever has it can act as this client.'],
+  ['fullchain', 'Certificate with chain', 'PEM, for most programs'],
   ['crt', 'Certificate', 'PEM, alone'],
-  ['fullchain', 'Certificate with chain', 'PEM, for servers and most programs'],
   ['chain', 'CA chain', 'PEM, without the certificate'],
-  ['der', 'Certificate, binary', 'DER, for Java and Windows'],
+  ['p7b', 'Certificate with chain, PKCS #7', 'For Windows and Java'],
+  ['der', 'Certificate, binary', 'DER'],
   ['csr', 'Signing request', 'PEM'],
 ];
+/** Files that hold the private key. */
+const WITH_KEY: readonly FileKind[] = ['key', 'zip'];
 
 export function certificatePage(certificate: Certificate, rights: Rights, now: Date): CertificatePage {
   const href = `${LIST_PATH}/${encodeURIComponent(certificate.identifier)}`;
@@ -84,17 +114,18 @@ export function certificatePage(certificate: Certificate, rights: Rights, now: D
       lastRenewed: renewal.last_renewed_at === null ? null : moment(renewal.last_renewed_at, now),
     },
     expired: Date.parse(certificate.expires_at) <= now.getTime(),
-    elapsed: elapsed(certificate, now),
+    life: lifeOf(certificate, now),
     lifetime: certificate.days_valid === 1 ? '1 day' : `${certificate.days_valid} days`,
     renewal: renewal.renewal_enabled ? `${renewal.renewal_threshold_days} days before it expires` : 'Not by itself',
     notes: certificate.notes,
     tags: certificate.tags,
-    downloads: DOWNLOADS.filter(([kind]) => kind !== 'key' || canHaveKey).map(([kind, label, hint]) => ({
+    downloads: DOWNLOADS.filter(([kind]) => !WITH_KEY.includes(kind) || canHaveKey).map(([kind, label, hint]) => ({
       kind,
       label,
       hint,
       href: `${href}/download/${kind}`,
     })),
+    withKey: canHaveKey,
     noKey: canHaveKey ? '' : whyNoKey(certificate),
     revocation:
       revocation.revoked_at === null || !revocation.revoked
@@ -106,23 +137,29 @@ export function certificatePage(certificate: Certificate, rights: Rights, now: D
             held: revocation.reason_revoked === 'certificateHold',
           },
     revokeHref: rights.revoke && !final && status !== 'deleted' ? `${href}/revoke` : '',
+    holdHref:
+      rights.revoke && !revocation.revoked && status !== 'expired' ? `${href}/revoke?reason=certificateHold` : '',
+    editHref: rights.issue ? `${href}/edit` : '',
     renewHref: rights.issue && !revocation.revoked ? `${href}/renew` : '',
     unholdHref: rights.revoke && revocation.revoked && !final ? `${href}/unhold` : '',
     deleteHref: rights.revoke && status !== 'deleted' ? `${href}/delete` : '',
-    history: certificate.history.map((replaced) => ({
+    history: certificate.history.toReversed().map((replaced) => ({
       serial: serialHex(replaced.serial_number),
       expires: moment(replaced.expires_at, now),
       superseded: moment(replaced.superseded_at, now),
-      revoked: replaced.revoked_at === null ? null : moment(replaced.revoked_at, now),
+      status: replacedStatus(replaced, now),
+      reason: replaced.reason_revoked === null ? '' : REASONS[replaced.reason_revoked].label,
     })),
   };
 }
 
-/** A serial number as openssl prints it, in pairs: `0A:1B:…`. */
-export function serialHex(serial: string): string {
-  const hex = BigInt(serial).toString(16).toUpperCase();
-  const even = hex.length % 2 === 0 ? hex : `0${hex}`;
-  return even.replace(/..(?=.)/g, '$&:');
+/** A replaced certificate stays valid until it expires unless it was revoked. */
+function replacedStatus(
+  { revoked_at, reason_revoked, expires_at }: Replaced,
+  now: Date,
+): { label: string; tone: Tone } {
+  if (revoked_at !== null) return reason_revoked === 'certificateHold' ? STATUS.held : STATUS.revoked;
+  return Date.parse(expires_at) < now.getTime() ? STATUS.expired : { label: 'Still valid', tone: 'warn' };
 }
 
 function subjectFacts(certificate: Certificate): Fact[] {
@@ -146,8 +183,10 @@ function whyNoKey(certificate: Certificate): string {
   return 'CertMate does not keep the private key of this certificate.';
 }
 
-function elapsed({ not_before, expires_at }: Certificate, now: Date): number {
-  const from = Date.parse(not_before);
-  const share = (now.getTime() - from) / Math.max(1, Date.parse(expires_at) - from);
-  return Math.round(Math.min(1, Math.max(0, share)) * 100);
+function lifeOf(certificate: Certificate, now: Date): Life {
+  const from = Date.parse(certificate.not_before);
+  const share = (time: number) => (time - from) / Math.max(1, Date.parse(certificate.expires_at) - from);
+  const percent = (time: number) => Math.round(Math.min(1, Math.max(0, share(time))) * 1000) / 10;
+  const renews = certificate.renewal.renewal_enabled && !certificate.revocation.revoked;
+  return { elapsed: percent(now.getTime()), due: renews ? percent(dueFrom(certificate)) : null };
 }

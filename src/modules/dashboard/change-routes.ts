@@ -2,16 +2,20 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
+import { keptView } from '../../http/view-cookie.js';
 import { certificatePage } from './certificate-page.js';
-import { showIssued } from './issue-routes.js';
+import type { CertificateParts } from './certificate-services.js';
+import { moment } from './dates.js';
+import { showIssuedOnce } from './issue-routes.js';
 import { LIST_PATH } from './list-state.js';
 import { keyChoices, problemsOfRenewal, readRenewForm, type TypedRenewal, untouchedRenewal } from './renew-form.js';
+import { TYPE_THE_NAME } from './revoke-routes.js';
 import { rightsOf } from './rights.js';
-import type { DashboardParts } from './services.js';
 
 type WithId = { Params: { id: string } };
 
-export const changeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { certificates, clock }) => {
+export const changeRoutes: FastifyPluginAsync<CertificateParts> = async (app, parts) => {
+  const { certificates, clock } = parts;
   const modelOf = (request: FastifyRequest<WithId>) => {
     const certificate = certificates.get(request.params.id);
     return { certificate, model: certificatePage(certificate, rightsOf(request), clock.now()) };
@@ -41,9 +45,11 @@ export const changeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { ce
     if (certificate.serial_number !== form.typed.serial_number) return reply.redirect(model.href, 303);
     try {
       const renewed = await certificates.renew(certificate.identifier, form.request, actorOf(request));
-      if (renewed.private_key_pem === undefined) return await reply.redirect(model.href, 303);
-      const page = certificatePage(renewed, rightsOf(request), clock.now());
-      return showIssued(reply.code(201), { ...page, privateKey: renewed.private_key_pem });
+      if (renewed.private_key_pem === undefined) {
+        const until = moment(renewed.expires_at, clock.now()).full;
+        return await reply.flash({ tone: 'good', text: `Renewed: valid until ${until}.` }).redirect(model.href, 303);
+      }
+      return await showIssuedOnce(parts, request, reply, renewed, renewed.private_key_pem);
     } catch (error) {
       if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
       return showRenewal(request, reply.code(error.status), form.typed, problemsOfRenewal(error));
@@ -54,6 +60,7 @@ export const changeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { ce
     const { model } = modelOf(request);
     try {
       await certificates.unhold(request.params.id, actorOf(request));
+      reply.flash({ tone: 'good', text: 'Released: CRL and OCSP say so already.' });
     } catch (error) {
       // Somebody else was faster; the page says how things are.
       if (!(error instanceof CertMateError) || error.code !== 'NOT_HELD') throw error;
@@ -61,13 +68,24 @@ export const changeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { ce
     return reply.redirect(model.href, 303);
   });
 
-  app.get<WithId>(`${LIST_PATH}/:id/delete`, (request, reply) => {
+  const showDeletion = (request: FastifyRequest<WithId>, reply: FastifyReply, typed: string, problem: string) => {
     const { model } = modelOf(request);
-    return reply.page('delete', { title: `Delete ${model.name}`, section: 'certificates' }, model);
-  });
+    const page = { title: `Delete ${model.name}`, section: 'certificates' };
+    return reply.page('delete', page, { ...model, typed, problem });
+  };
+
+  app.get<WithId>(`${LIST_PATH}/:id/delete`, (request, reply) => showDeletion(request, reply, '', ''));
 
   app.post<WithId>(`${LIST_PATH}/:id/delete`, async (request, reply) => {
-    await certificates.delete(request.params.id, actorOf(request));
-    return reply.redirect(LIST_PATH, 303);
+    const { certificate } = modelOf(request);
+    const { confirm } = (request.body ?? {}) as { confirm?: unknown };
+    const typed = typeof confirm === 'string' ? confirm.trim() : '';
+    if (typed !== certificate.common_name.trim()) {
+      return showDeletion(request, reply.code(400), typed, TYPE_THE_NAME);
+    }
+    await certificates.delete(certificate.identifier, actorOf(request));
+    return reply
+      .flash({ tone: 'good', text: `${certificate.common_name} is deleted.` })
+      .redirect(keptView(request), 303);
   });
 };

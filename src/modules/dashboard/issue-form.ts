@@ -11,27 +11,56 @@ export type Problems = Partial<Record<keyof IssueFields | 'form', string>>;
 
 const NAMES = Object.keys(issueFields.shape) as (keyof IssueFields)[];
 
+/** What a profile puts into the form. */
+export interface Suggested {
+  key_type: string;
+  lifetime: string;
+  lifetime_unit: string;
+}
+
 /** The form as it is first opened. */
-export function blankForm(): Typed {
+export function blankForm(suggested: Suggested): Typed {
   const blank = Object.fromEntries(NAMES.map((name) => [name, ''])) as Typed;
   return {
     ...blank,
+    ...suggested,
     cert_usage: 'api-mtls',
-    lifetime: '365',
-    lifetime_unit: 'days',
+    key_source: 'keep',
     certificate_type: 'client',
     renewal_threshold_days: '30',
   };
+}
+
+/**
+ * The form after another profile was chosen: what nobody has touched follows the profile, and a key that it does not allow
+ * gives way to its own.
+ * @param before what was suggested when the form was shown, `key_type lifetime unit`
+ */
+export function followProfile(typed: Typed, before: string, suggested: Suggested, keyTypes: readonly string[]): Typed {
+  const [keyType = '', lifetime = '', unit = ''] = before.split(' ');
+  const untouched = typed.lifetime === lifetime && typed.lifetime_unit === unit;
+  return {
+    ...typed,
+    ...(untouched ? { lifetime: suggested.lifetime, lifetime_unit: suggested.lifetime_unit } : {}),
+    key_type: typed.key_type === keyType || !keyTypes.includes(typed.key_type) ? suggested.key_type : typed.key_type,
+  };
+}
+
+export function suggestionText({ key_type, lifetime, lifetime_unit }: Suggested): string {
+  return `${key_type} ${lifetime} ${lifetime_unit}`;
+}
+
+/** What was typed, whether or not it is well formed. */
+export function typedFields(body: unknown): Typed {
+  const sent = (body ?? {}) as Record<string, unknown>;
+  return Object.fromEntries(NAMES.map((name) => [name, typeof sent[name] === 'string' ? sent[name] : ''])) as Typed;
 }
 
 /** Reads a sent form: its request if every field is well formed, else what is wrong. What was typed is kept either way. */
 export function readIssueForm(
   body: unknown,
 ): { typed: Typed; request: IssueRequest } | { typed: Typed; problems: Problems } {
-  const sent = (body ?? {}) as Record<string, unknown>;
-  const typed = Object.fromEntries(
-    NAMES.map((name) => [name, typeof sent[name] === 'string' ? sent[name] : '']),
-  ) as Typed;
+  const typed = typedFields(body);
   const parsed = issueFields.safeParse(
     Object.fromEntries(NAMES.map((name) => [name, typed[name] === '' ? undefined : typed[name]])),
   );
@@ -56,7 +85,8 @@ const FIELD_OF: Record<string, keyof IssueFields> = {
   ...Object.fromEntries(NAMES.map((name) => [name, name])),
   days_valid: 'lifetime',
   hours_valid: 'lifetime',
-  store_key: 'discard_key',
+  store_key: 'key_source',
+  key_usage: 'extended_key_usage',
   renewal_enabled: 'renewal_off',
 };
 
@@ -68,8 +98,9 @@ const FIELD_OF_CODE: Record<string, keyof IssueFields> = {
 };
 
 function toRequest(fields: IssueFields): IssueRequest {
-  const csr = fields.csr.trim();
-  const lifetime = Number(fields.lifetime || '365');
+  // Programs that send no key_source mean a CSR where they send one.
+  const csr = fields.key_source === 'csr' || fields.key_source === undefined ? fields.csr.trim() : '';
+  const lifetime = fields.lifetime === '' ? {} : { [`${fields.lifetime_unit}_valid`]: Number(fields.lifetime) };
   return {
     ...given('common_name', fields.common_name),
     ...given('email', fields.email),
@@ -80,10 +111,10 @@ function toRequest(fields: IssueFields): IssueRequest {
     ...given('locality', fields.locality),
     cert_usage: fields.cert_usage || 'api-mtls',
     certificate_type: fields.certificate_type,
-    ...(fields.lifetime_unit === 'hours' ? { hours_valid: lifetime } : { days_valid: lifetime }),
+    ...lifetime,
     ...(csr === '' && fields.key_type !== '' ? { key_type: fields.key_type } : {}),
     ...given('csr', csr),
-    store_key: fields.discard_key === undefined,
+    store_key: fields.key_source !== 'once',
     subject_alt_names: fields.subject_alt_names,
     ...(fields.extended_key_usage.length === 0 ? {} : { extended_key_usage: fields.extended_key_usage }),
     notes: fields.notes,

@@ -1,76 +1,119 @@
 /** The pages that issue a certificate, and the one that gives it out. */
 import { randomUUID } from 'node:crypto';
-import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
 import { certificatePage } from './certificate-page.js';
-import { blankForm, type Problems, problemsOf, readIssueForm, type Typed } from './issue-form.js';
+import type { CertificateParts } from './certificate-services.js';
+import type { CsrView } from './csr-view.js';
+import {
+  blankForm,
+  followProfile,
+  type Problems,
+  problemsOf,
+  readIssueForm,
+  type Typed,
+  typedFields,
+} from './issue-form.js';
+import { inspect, issuePage, profileOf, suggestedFor } from './issue-page.js';
 import { LIST_PATH } from './list-state.js';
 import { Once } from './once.js';
+import { keyChoices } from './profile-facts.js';
 import { rightsOf } from './rights.js';
-import type { Certificates, DashboardParts } from './services.js';
-import { CERTIFICATE_TYPES, COMMON_USAGES, KEY_TYPES } from './wording.js';
+import type { Certificate, Certificates } from './services.js';
+import { takeAway, takeAwayOnce } from './take-away.js';
 
 type WithId = { Params: { id: string } };
 
-export const issueRoutes: FastifyPluginAsync<DashboardParts> = async (app, parts) => {
-  const { certificates, clock, defaultKeyType } = parts;
-  const once = new Once<Awaited<ReturnType<Certificates['issue']>>>();
-  const showForm = (reply: FastifyReply, formId: string, typed: Typed, problems: Problems) =>
-    reply.page(
-      'issue',
-      { title: 'Issue a certificate', section: 'certificates' },
-      {
-        formId,
-        typed,
-        problems,
-        blank: blankForm(),
-        keyTypes: Object.entries(KEY_TYPES),
-        certificateTypes: Object.entries(CERTIFICATE_TYPES),
-        usages: [...new Set([...COMMON_USAGES, ...Object.keys(certificates.counts().by_usage)])],
-      },
-    );
+const PAGE = { title: 'Issue a certificate', section: 'certificates' };
 
-  app.get(`${LIST_PATH}/new`, (_request, reply) => {
-    // The usual key is chosen already, so that everybody sees which one it is.
-    return showForm(reply, randomUUID(), { ...blankForm(), key_type: defaultKeyType }, {});
+export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, parts) => {
+  const { certificates } = parts;
+  const once = new Once<Awaited<ReturnType<Certificates['issue']>>>();
+  const showForm = (
+    reply: FastifyReply,
+    form: { formId: string; typed: Typed; problems: Problems; inspected?: CsrView | null },
+  ) => reply.page('issue', PAGE, issuePage(parts, { inspected: null, ...form }));
+
+  app.get<{ Querystring: { usage?: string } }>(`${LIST_PATH}/new`, (request, reply) => {
+    const usage = typeof request.query.usage === 'string' ? request.query.usage : '';
+    const profile = profileOf(parts, usage);
+    const blank = blankForm(suggestedFor(profile, parts.usual()));
+    const typed = usage === '' ? blank : { ...blank, cert_usage: usage };
+    return showForm(reply, { formId: randomUUID(), typed, problems: {} });
+  });
+
+  // The form looked at again, nothing issued: what the profile says now, and what is in the CSR.
+  app.post(`${LIST_PATH}/new`, (request, reply) => {
+    const sent = typedFields(request.body);
+    const profile = profileOf(parts, sent.cert_usage);
+    const allowed = keyChoices(profile).map(([type]) => type as string);
+    const suggested = suggestedFor(profile, parts.usual());
+    const typed = followProfile(sent, textOf(request, 'suggested'), suggested, allowed);
+    const { inspected, problems } = lookInto(typed);
+    return showForm(reply, { formId: formIdOf(request), typed, problems, inspected });
   });
 
   app.post(LIST_PATH, async (request, reply) => {
-    const { form_id } = request.body as { form_id?: unknown };
-    const formId = typeof form_id === 'string' && form_id !== '' ? form_id : randomUUID();
+    const formId = formIdOf(request);
     const form = readIssueForm(request.body);
-    if ('problems' in form) return showForm(reply.code(400), formId, form.typed, form.problems);
+    if ('problems' in form) {
+      return showForm(reply.code(400), { formId, ...form, inspected: lookInto(form.typed).inspected });
+    }
     try {
       const issued = await once.run(`${request.session.sessionId} ${formId}`, () =>
         certificates.issue(form.request, actorOf(request)),
       );
       if (issued.private_key_pem === undefined) {
-        return reply.redirect(`${LIST_PATH}/${encodeURIComponent(issued.identifier)}/issued`, 303);
+        return await reply.redirect(`${LIST_PATH}/${encodeURIComponent(issued.identifier)}/issued`, 303);
       }
-      const model = certificatePage(issued, rightsOf(request), clock.now());
-      return showIssued(reply.code(201), { ...model, privateKey: issued.private_key_pem });
+      return await showIssuedOnce(parts, request, reply, issued, issued.private_key_pem);
     } catch (error) {
       if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
-      return showForm(reply.code(error.status), formId, form.typed, problemsOf(error));
+      const { inspected } = lookInto(form.typed);
+      return showForm(reply.code(error.status), { formId, typed: form.typed, problems: problemsOf(error), inspected });
     }
   });
 
   app.get<WithId>(`${LIST_PATH}/:id/issued`, (request, reply) => {
-    const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
-    return showIssued(reply, { ...model, privateKey: '' });
+    const certificate = certificates.get(request.params.id);
+    const model = certificatePage(certificate, rightsOf(request), parts.clock.now());
+    const away = takeAway({ ...model, withKey: certificate.has_private_key }, parts.publicUrl);
+    return reply.page('issued', issuedPage(model), { ...model, away });
   });
+
+  function lookInto(typed: Typed): { inspected: CsrView | null; problems: Problems } {
+    try {
+      return { inspected: inspect(parts, typed), problems: {} };
+    } catch (error) {
+      if (!(error instanceof CertMateError) || error.status !== 400) throw error;
+      return { inspected: null, problems: problemsOf(error) };
+    }
+  }
 };
 
-/** The page after issuing, or renewing: the only time a key that is not kept is shown. */
-export function showIssued(
+/** The page after issuing, or renewing, with a key that is not kept: the only time it is shown. */
+export async function showIssuedOnce(
+  { bundles, clock, publicUrl }: CertificateParts,
+  request: FastifyRequest,
   reply: FastifyReply,
-  model: ReturnType<typeof certificatePage> & { privateKey: string },
-): FastifyReply {
-  const privateKeyBase64 = Buffer.from(model.privateKey).toString('base64');
-  return reply.page(
-    'issued',
-    { title: `Issued: ${model.name}`, section: 'certificates' },
-    { ...model, privateKeyBase64 },
-  );
+  certificate: Certificate,
+  privateKey: string,
+): Promise<FastifyReply> {
+  const model = certificatePage(certificate, rightsOf(request), clock.now());
+  const away = await takeAwayOnce(bundles, model, privateKey, publicUrl, actorOf(request));
+  return reply.code(201).page('issued', issuedPage(model), { ...model, away });
+}
+
+function issuedPage({ name }: { name: string }): { title: string; section: string } {
+  return { title: `Issued: ${name}`, section: 'certificates' };
+}
+
+function formIdOf(request: FastifyRequest): string {
+  return textOf(request, 'form_id') || randomUUID();
+}
+
+function textOf({ body }: FastifyRequest, name: string): string {
+  const value = ((body ?? {}) as Record<string, unknown>)[name];
+  return typeof value === 'string' ? value : '';
 }

@@ -10,13 +10,20 @@ import { REASONS } from './wording.js';
 
 type WithId = { Params: { id: string } };
 
+export const TYPE_THE_NAME = 'Type the name exactly as it is shown.';
+
 export const revokeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { certificates, clock }) => {
   const showForm = (request: FastifyRequest<WithId>, reply: FastifyReply, problems: Record<string, string>) => {
     const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
     // Nothing to revoke any more: the certificate's own page says since when and why.
     if (model.revokeHref === '') return reply.redirect(model.href, 303);
-    const sent = (request.body ?? {}) as Record<string, unknown>;
-    const typed = { reason: String(sent['reason'] ?? ''), invalidity_date: String(sent['invalidity_date'] ?? '') };
+    const sent = { ...(request.query as object), ...(request.body ?? {}) } as Record<string, unknown>;
+    const textOf = (name: string) => (typeof sent[name] === 'string' ? sent[name] : '');
+    const typed = {
+      reason: textOf('reason'),
+      invalidity_date: textOf('invalidity_date'),
+      confirm: textOf('confirm'),
+    };
     const page = { title: `Revoke ${model.name}`, section: 'certificates' };
     return reply.page('revoke', page, { ...model, reasons: REASONS, typed, problems });
   };
@@ -29,9 +36,16 @@ export const revokeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { ce
       const problems = Object.fromEntries(fields.error.issues.map(({ path, message }) => [String(path[0]), message]));
       return showForm(request, reply.code(400), problems);
     }
-    const { reason, invalidity_date: since } = fields.data;
+    const { reason, invalidity_date: since, confirm } = fields.data;
+    // What can be undone needs no second thought.
+    const { common_name } = certificates.get(request.params.id);
+    if (reason !== 'certificateHold' && confirm !== common_name.trim()) {
+      return showForm(request, reply.code(400), { confirm: TYPE_THE_NAME });
+    }
     const invalidity = since === '' ? {} : { invalidity_date: `${since.length === 16 ? `${since}:00` : since}Z` };
     const { identifier } = await certificates.revoke(request.params.id, { reason, ...invalidity }, actorOf(request));
+    const done = reason === 'certificateHold' ? 'On hold' : 'Revoked';
+    reply.flash({ tone: 'good', text: `${done}: CRL and OCSP say so already.` });
     return reply.redirect(`${LIST_PATH}/${encodeURIComponent(identifier)}`, 303);
   });
 };

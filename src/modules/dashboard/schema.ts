@@ -1,5 +1,6 @@
 /** The shapes of what the dashboard's forms send: strings only, as browsers send them. */
 import { z } from 'zod';
+import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 import type { CertificateType, KeyType, RevocationReason } from '../../types.js';
 import { CERTIFICATE_TYPES, KEY_TYPES, REASONS } from './wording.js';
 
@@ -58,12 +59,20 @@ export const issueFields = z
     ),
     notes: upTo(2000),
     tags: listOf(/,/, 50, 64, 'Use at most 50 tags of at most 64 characters.'),
-    discard_key: checkbox,
+    /** Where the key comes from and where it stays. */
+    key_source: z.enum(['keep', 'once', 'csr'], 'Choose where the key comes from.').optional(),
     renewal_off: checkbox,
     renewal_threshold_days: wholeNumber(1, 3650),
   })
   .superRefine((fields, context) => {
-    if (fields.common_name === '' && fields.csr.trim() === '') {
+    const fromCsr = fields.key_source === 'csr' || fields.key_source === undefined;
+    if (fields.key_source === 'csr' && fields.csr.trim() === '') {
+      context.addIssue({
+        code: 'custom',
+        path: ['csr'],
+        message: 'Paste the signing request, or have the key made here.',
+      });
+    } else if (fields.common_name === '' && (!fromCsr || fields.csr.trim() === '')) {
       context.addIssue({
         code: 'custom',
         path: ['common_name'],
@@ -78,6 +87,7 @@ export const issueFields = z
 export type IssueFields = z.output<typeof issueFields>;
 
 export const revokeFields = z.object({
+  confirm: text,
   reason: z.enum(keysOf<RevocationReason>(REASONS), 'Choose why it is revoked.'),
   invalidity_date: text.refine(
     (value) =>
@@ -108,8 +118,36 @@ export const renewFields = z
 
 export type RenewFields = z.output<typeof renewFields>;
 
+/** What may be changed about a certificate. */
+export const editFields = z.object({
+  notes: upTo(2000),
+  tags: listOf(/,/, 50, 64, 'Use at most 50 tags of at most 64 characters.'),
+  renewal_enabled: checkbox,
+  renewal_threshold_days: wholeNumber(1, 3650),
+});
+
+const p12Password = z
+  .string()
+  .min(PKCS12_PASSWORD.least, `Use at least ${PKCS12_PASSWORD.least} characters.`)
+  .max(PKCS12_PASSWORD.most, `Use at most ${PKCS12_PASSWORD.most} characters.`)
+  .regex(
+    PKCS12_PASSWORD.pattern,
+    'Use letters, digits, spaces and punctuation of ASCII only: programs differ in the rest.',
+  );
+export const p12Fields = z.object({ password: p12Password, profile: z.enum(PKCS12_PROFILES).default('modern') });
+
+export const backupFields = z
+  .object({
+    passphrase: z.string().min(12, 'Use at least 12 characters.').max(1024, 'Use at most 1024 characters.'),
+    again: z.string(),
+  })
+  .refine(({ passphrase, again }) => passphrase === again, {
+    path: ['again'],
+    message: 'This is not the same passphrase.',
+  });
+
 export const themeFields = z.object({ theme: z.enum(['system', 'light', 'dark']), back: text });
 export const downloadParams = z.object({
   id: z.string(),
-  type: z.enum(['crt', 'key', 'csr', 'chain', 'fullchain', 'der']),
+  type: z.enum(['crt', 'key', 'csr', 'chain', 'fullchain', 'der', 'p7b', 'zip']),
 });

@@ -20,7 +20,11 @@ test('a table is checked, begun and followed in a browser without scripts', asyn
   const checked = await browser.send(PATH, { form_id, csv, action: 'check' });
   assert.equal(checked.statusCode, 200);
   assert.match(checked.body, /121 rows can be issued, 1 cannot/);
-  assert.match(checked.body, /<td>3<\/td><td>country: /);
+  assert.match(
+    checked.body,
+    /<td class="wrong">Nowhere<span class="why">must be a two-letter/,
+    'beside the cell it is about',
+  );
   assert.match(checked.body, /alice@example\.com,DE/, 'what was typed is still there');
   assert.doesNotMatch(checked.body, /<script>,/);
   assert.equal(browser.hidden('form_id'), form_id);

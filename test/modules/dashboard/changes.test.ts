@@ -133,7 +133,10 @@ test('an admin deletes after a page that asks; an operator cannot', async (t) =>
   assert.match((await admin.open(href)).body, /cannot be undone[\s\S]*Delete this certificate/);
   assert.equal(await ocsp(serial_number), 'good', 'asking deletes nothing');
   assert.equal((await admin.send(href, { _csrf: 'wrong' })).statusCode, 403);
-  const answer = await admin.send(href);
+  const unconfirmed = await admin.send(href, { confirm: 'somebody else' });
+  assert.equal(unconfirmed.statusCode, 400);
+  assert.match(unconfirmed.body, /value="somebody else"[\s\S]*Type the name exactly/);
+  const answer = await admin.send(href, { confirm: 'alice@example.com' });
   assert.deepEqual([answer.statusCode, answer.headers.location], [303, LIST]);
   assert.equal(await ocsp(serial_number), 'cessationOfOperation');
   assert.equal((await admin.open(`${LIST}/${identifier}`)).statusCode, 404);
