@@ -9,6 +9,7 @@ it('a log line never shows a secret, whoever logs it', () => {
     const log = createLog({ logLevel: 'info' });
     log.info({ req: { headers: { authorization: 'Bearer SECRET', cookie: 'SECRET' }, body: { password: 'SECRET' } } }, 'a');
     log.info({ token: 'SECRET', passphrase: 'SECRET', private_key_pem: 'SECRET', harmless: 'shown' }, 'b');
+    log.info({ req: { method: 'GET', url: '/api/keys?token=SECRET' } }, 'c');
     log.debug({}, 'too quiet');`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   const lines = stdout
@@ -17,8 +18,9 @@ it('a log line never shows a secret, whoever logs it', () => {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(
     lines.map(({ msg }) => msg),
-    ['a', 'b'],
+    ['a', 'b', 'c'],
   );
   assert.equal(lines[1]?.['harmless'], 'shown');
+  assert.deepEqual(lines[2]?.['req'], { method: 'GET', url: '/api/keys' });
   assert.doesNotMatch(stdout, /SECRET/);
 });
