@@ -77,22 +77,37 @@ export function profileForm(name: string, rules: ProfileRules): ProfileForm {
   return { name, json: JSON.stringify(rules, null, 2), problems: [], nameProblem: '' };
 }
 
-/** What was typed as JSON. @throws CertMateError INVALID_JSON that says where it ends to be JSON */
+/** What was typed as JSON. @throws CertMateError INVALID_JSON that says where it stops being JSON */
 export function readRules(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : '';
-    throw new CertMateError('INVALID_JSON', `This is not JSON: ${place(said, text)}`, { cause });
+    throw new CertMateError('INVALID_JSON', `This is not JSON: ${placeOfError(text)}`, { cause });
   }
 }
 
-/** Where the parser stumbled, as a line and a column. */
-function place(said: string, text: string): string {
-  const position = /at position (\d+)/.exec(said)?.[1];
-  if (position === undefined) return 'it ends too early, or holds something that no JSON has.';
-  const before = text.slice(0, Number(position)).split('\n');
+/** The parser does not always say where it stumbled, so the longest beginning is looked for that could still become JSON. */
+function placeOfError(text: string): string {
+  let [good, bad] = [0, text.length + 1];
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (couldGoOn(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  if (good === text.length) return 'it ends too early.';
+  const before = text.slice(0, good).split('\n');
   return `look at line ${before.length}, column ${(before.at(-1) ?? '').length + 1}.`;
+}
+
+function couldGoOn(beginning: string): boolean {
+  try {
+    JSON.parse(beginning);
+    return true;
+  } catch (error) {
+    const { message } = error as Error;
+    const position = /at position (\d+)/.exec(message)?.[1];
+    return /end of JSON input|Unterminated/.test(message) || Number(position) === beginning.length;
+  }
 }
 
 function lifetimeText({ default_days, default_hours, max_days, max_hours }: ProfileRules['lifetime']): string[] {
