@@ -1,7 +1,7 @@
 /** A child: a Fastify route that answers a constant Buffer: what a server on Fastify can do at most. */
 import type { AddressInfo } from 'node:net';
 import { fastify } from 'fastify';
-import { serveParent } from './programs.js';
+import { serveParent } from './child.js';
 
 const body = Buffer.alloc(Number(process.env['BENCH_BYTES'] ?? 1000), 0x30);
 const app = fastify();

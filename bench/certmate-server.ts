@@ -3,8 +3,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { buildApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
+import { serveParent } from './child.js';
 import { csrPem } from './csr.js';
-import { serveParent } from './programs.js';
 
 const ENOUGH = 1e9;
 

@@ -7,7 +7,7 @@ import type { CertificateAuthority } from '../src/modules/ca/authority.js';
 import { createAuthority } from '../src/modules/ca/establish.js';
 import { CrlPublisher, type PublisherParts } from '../src/modules/crl/publisher.js';
 import { Folder } from '../src/store/folder.js';
-import { serveParent } from './programs.js';
+import { serveParent } from './child.js';
 
 const folder = process.env['BENCH_FOLDER'] as string;
 const count = Number(process.env['BENCH_ENTRIES']);

@@ -56,21 +56,6 @@ function firstWord(child: ChildProcess, name: string): Promise<Record<string, un
   });
 }
 
-/** In a child: one line for its parent. */
-function say(line: object): void {
-  process.stdout.write(`${JSON.stringify({ bench: line })}\n`);
-}
-
-/** In a child: says that it is ready, and ends when its parent lets go. */
-export function serveParent(ready: object, close: () => Promise<unknown>): void {
-  say(ready);
-  process.stdin.resume();
-  process.stdin.on('end', async () => {
-    await close();
-    process.exit(0);
-  });
-}
-
 /** Starts somebody else's server and waits until it takes connections; ends it with `stop`. */
 export async function startServer(program: string, args: string[], port: number): Promise<{ stop(): Promise<void> }> {
   const child = spawn(program, args, { stdio: 'ignore' });

@@ -34,7 +34,6 @@ export class FilesystemStore implements Store {
     const store = new FilesystemStore(parts, blocked);
     if (parts.inventory.size <= VERIFIED_AT_ONCE) await store.verify();
     else store.#unattended(store.verify(), 'the files could not be verified');
-    store.#unattended(parts.inventory.warm(), 'the inventory could not be put in order');
     return store;
   }
 
@@ -149,6 +148,10 @@ export class FilesystemStore implements Store {
 
   problems(): Problem[] {
     return this.#parts.problems.all();
+  }
+
+  async warm(): Promise<void> {
+    await this.#parts.inventory.warm();
   }
 
   async verify(): Promise<Problem[]> {

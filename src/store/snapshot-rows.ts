@@ -49,23 +49,55 @@ export function toRow(record: CertificateRecord): Row {
   ];
 }
 
-/** The record of a row that `toRow` made; the checksum of its line vouches for that. */
+/**
+ * The record of a row that `toRow` made; the checksum of its line vouches for that. Field by field: naming the fields in a
+ * loop takes ten times as long.
+ */
 export function fromRow(row: Row): CertificateRecord {
-  const record: Record<string, unknown> = { type: 'client_certificate' };
-  for (let i = 0; i < FIELDS.length; i += 1) record[FIELDS[i] as string] = row[i];
-  const revocation = row[FIELDS.length] as Row | null;
-  const renewal = row[FIELDS.length + 1] as Row;
-  record['revocation'] = {
-    revoked: revocation !== null,
-    revoked_at: revocation?.[0] ?? null,
-    reason_revoked: revocation?.[1] ?? null,
-    invalidity_date: revocation?.[2] ?? null,
-  };
-  record['renewal'] = {
-    renewal_enabled: renewal[0],
-    renewal_threshold_days: renewal[1],
-    last_renewed_at: renewal[2],
-    renewed_from: renewal[3],
+  const revocation = row[28] as Row | null;
+  const renewal = row[29] as Row;
+  const record: Record<keyof CertificateRecord, unknown> = {
+    type: 'client_certificate',
+    identifier: row[0],
+    certificate_type: row[1],
+    common_name: row[2],
+    email: row[3],
+    organization: row[4],
+    organizational_unit: row[5],
+    country: row[6],
+    state: row[7],
+    locality: row[8],
+    subject_alt_names: row[9],
+    serial_number: row[10],
+    fingerprint_sha256: row[11],
+    public_key_sha256: row[12],
+    key_algorithm: row[13],
+    key_size: row[14],
+    issuance_method: row[15],
+    key_usage: row[16],
+    extended_key_usage: row[17],
+    created_at: row[18],
+    not_before: row[19],
+    expires_at: row[20],
+    days_valid: row[21],
+    cert_usage: row[22],
+    notes: row[23],
+    tags: row[24],
+    has_private_key: row[25],
+    deleted_at: row[26],
+    history: row[27],
+    revocation: {
+      revoked: revocation !== null,
+      revoked_at: revocation?.[0] ?? null,
+      reason_revoked: revocation?.[1] ?? null,
+      invalidity_date: revocation?.[2] ?? null,
+    },
+    renewal: {
+      renewal_enabled: renewal[0],
+      renewal_threshold_days: renewal[1],
+      last_renewed_at: renewal[2],
+      renewed_from: renewal[3],
+    },
   };
   return record as unknown as CertificateRecord;
 }

@@ -61,6 +61,8 @@ export interface Store {
    * Everything that is kept of certificates, for a backup, while changes go on: see contents.ts.
    */
   contents(): AsyncIterable<ArchivedFile>;
+  /** Prepares, a little at a time, what the first lists would have to wait for; best called when nobody waits for the start. */
+  warm(): Promise<void>;
   /** What is known to be damaged or missing; empty when all is well. */
   problems(): Problem[];
   /** Reads the files of every certificate and brings `problems` up to date; takes its time, and leaves room for others. */

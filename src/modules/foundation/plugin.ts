@@ -45,6 +45,9 @@ export const foundation = plugin(
     await clearUnfinished(config.dataDir);
     const store = await openStore(config.dataDir, clock, app.log, config.keyEncryption);
     app.addHook('onClose', () => store.close());
+    app.addHook('onListen', () => {
+      store.warm().catch((error: unknown) => app.log.error({ err: error }, 'the inventory could not be put in order'));
+    });
     await tryKeys(store, config.keyEncryption, app.log);
     const keys = new KeyGenerator();
     app.addHook('onClose', () => keys.close());
