@@ -71,7 +71,17 @@ export const openapi = plugin(
         // Relative, so that the explorer asks the host it was loaded from.
         servers: [{ url: new URL(publicUrl).pathname }],
         components: {
-          securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An API token' } },
+          securitySchemes: {
+            bearer: { type: 'http', scheme: 'bearer', description: 'An API token' },
+            session: {
+              type: 'apiKey',
+              in: 'cookie',
+              name: publicUrl.startsWith('https:') ? '__Host-certmate' : 'certmate',
+              description:
+                'The session of POST /api/auth/login or of the dashboard. What changes something needs the header ' +
+                'X-CSRF-Token as well.',
+            },
+          },
         },
       },
       transform: (document) => {
@@ -140,7 +150,12 @@ function policyOf(route: RouteOptions, schema: Record<string, unknown>): Record<
   ];
   const declared = (schema['response'] ?? { 200: { description: 'Success' } }) as Record<string, unknown>;
   const answers = Object.fromEntries(statuses.map((status) => [status, errorResponse(status)]));
-  return { security: guarded ? [{ bearer: [] }] : [], response: { ...answers, ...declared } };
+  return {
+    security: guarded ? [{ bearer: [] }, ...(route.url.startsWith('/api/') ? [{ session: [] }] : [])] : [],
+    response: { ...answers, ...declared },
+    'x-required-role': access.role,
+    ...(access.stricter === undefined ? {} : { 'x-required-role-by-parameter': access.stricter }),
+  };
 }
 
 const PUBLIC: AccessRow = { role: 'public', limit: 'default' };

@@ -34,8 +34,8 @@ describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
       if (!request.url().startsWith(certmate.url)) complaints.push(`asked another host: ${request.url()}`);
     });
     await page.goto(`${certmate.url}/`);
-    await page.getByLabel(/API token/).fill(interopToken);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('API token', { exact: true }).fill(interopToken);
+    await page.getByRole('button', { name: 'Sign in with the token' }).click();
     await page.waitForURL('**/client-certificates');
     return { page, complaints };
   }

@@ -16,6 +16,7 @@ type Operation = {
   summary?: string;
   tags?: string[];
   security: object[];
+  'x-required-role'?: string;
   responses: Record<string, { content?: Record<string, { schema: object }> }>;
 };
 
@@ -49,7 +50,9 @@ describe('the description of the API', () => {
       }
     }
     const make = paths['/api/keys']?.['post'];
-    assert.deepEqual(make?.security, [{ bearer: [] }]);
+    assert.deepEqual(make?.security, [{ bearer: [] }, { session: [] }]);
+    assert.equal(make?.['x-required-role'], 'admin');
+    assert.equal(paths['/api/crl/info']?.['get']?.['x-required-role'], 'public');
     assert.deepEqual(Object.keys(make?.responses ?? {}), [
       '201',
       '400',

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { describe, test } from 'node:test';
 import { fastify } from 'fastify';
 import { publicScope } from '../../src/http/public.js';
+import { SecureServers } from '../../src/http/secure-servers.js';
 import { PATIENCE, serverOptions } from '../../src/http/server.js';
 import { build } from '../build.js';
 
@@ -68,6 +69,19 @@ describe('slow clients', () => {
   test('a connection on which nothing ever comes is closed', async (t) => {
     const { lasted } = await drip((await listening(t)).port, [], 1000);
     assert.ok(lasted < 5000, `${lasted} ms`);
+  });
+
+  test('so is one on which no TLS handshake comes, or comes to an end', async (t) => {
+    const secure = new SecureServers();
+    const app = fastify(serverOptions({ trustProxy: null }, QUICK, undefined, secure));
+    t.after(() => app.close());
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    const { port } = app.server.address() as AddressInfo;
+    for (const parts of [[], ['\x16\x03\x01\x02\x00\x01'], Array(100).fill('\x16')]) {
+      const { received, lasted } = await drip(port, parts, 10);
+      assert.equal(received, '');
+      assert.ok(lasted < 5000, `${lasted} ms`);
+    }
   });
 
   test('after its answer a connection is kept for a while, then closed', async (t) => {

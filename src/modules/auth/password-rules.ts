@@ -56,10 +56,13 @@ function problemOf(password: string, username: string): string | null {
  */
 function isCommon(password: string, username: string): boolean {
   if (new Set(password).size <= 3 || /^(.{1,6})\1+.{0,2}$/s.test(password)) return true;
+  // Of other scripts we know no words.
+  if ((password.match(/[^\x20-\x7e]/g) ?? []).length > 3) return false;
   const bare = password.replace(/[^a-z0-9]/g, '');
   if (BOTH_WAYS.some((run) => run.includes(bare))) return true;
   const words = new Set([...WORDS, ...(username.length >= 3 ? [username] : [])]);
-  return [bare, spelled(password)].some((text) => text.replace(/[^a-z]/g, '').length <= 3 || isOfWords(text, words, 2));
+  const readings = [bare, spelled(password), spelled(password.replace(/^[^a-z]+|[^a-z]+$/g, ''))];
+  return readings.some((text) => text.replace(/[^a-z]/g, '').length <= 3 || isOfWords(text, words, 2));
 }
 
 function spelled(password: string): string {

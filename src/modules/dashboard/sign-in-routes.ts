@@ -75,13 +75,8 @@ export const signInRoutes: FastifyPluginAsync<SignInParts> = async (app, { signI
   });
 
   const showPassword = (request: FastifyRequest, reply: FastifyReply, problems: Problems) => {
-    const { name, mustChangePassword } = callerOf(request);
-    if (users.principal(callerOf(request).id) === null) {
-      throw new CertMateError(
-        'FORBIDDEN',
-        'You are signed in with an API token. Only users have a password to change.',
-      );
-    }
+    const { id, name, mustChangePassword } = callerOf(request);
+    if (users.principal(id) === null) return reply.flash(NO_PASSWORD).redirect(LIST_PATH, 303);
     return reply.page('password', { title: 'Change password' }, { name, mustChangePassword, problems });
   };
 
@@ -110,6 +105,11 @@ export const signInRoutes: FastifyPluginAsync<SignInParts> = async (app, { signI
 const CHANGED = {
   tone: 'good',
   text: 'Your password is changed. Wherever else you were signed in, you are no longer.',
+} as const;
+
+const NO_PASSWORD = {
+  tone: 'warn',
+  text: 'You are signed in with an API token: only users have a password to change.',
 } as const;
 
 /** What to say to somebody who has to wait, in words and in the header. */

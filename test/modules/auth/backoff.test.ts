@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Backoff } from '../../../src/modules/auth/backoff.js';
+import { MovedClock } from '../../build.js';
+
+function open() {
+  const clock = new MovedClock();
+  const backoff = new Backoff(clock);
+  /** A wrong password as soon as one is looked at; how long the next has to wait. */
+  const fail = (user = 'alice', address = '192.0.2.1') => {
+    clock.advance(backoff.wait(user, address));
+    return backoff.begin(user, address);
+  };
+  return { clock, backoff, fail };
+}
+
+describe('whoever guesses passwords', () => {
+  test('waits after the fifth wrong one, each time twice as long, a quarter of an hour at most', () => {
+    const { fail } = open();
+    const waits = Array.from({ length: 14 }, () => fail());
+    assert.deepEqual(waits, [0, 0, 0, 0, 15, 30, 60, 120, 240, 480, 900, 900, 900, 900]);
+  });
+
+  test('waits from that address only: the same user elsewhere does not', () => {
+    const { backoff, fail } = open();
+    for (let n = 0; n < 10; n += 1) fail('alice', '192.0.2.1');
+    assert.ok(backoff.wait('alice', '192.0.2.1') > 0);
+    assert.ok(backoff.wait('ALICE', '192.0.2.1') > 0, 'names are the same in any case');
+    assert.equal(backoff.wait('alice', '192.0.2.2'), 0);
+    assert.equal(backoff.wait('bob', '192.0.2.1'), 0);
+  });
+
+  test('waits whatever names they try, after the twentieth from one address', () => {
+    const { backoff, fail } = open();
+    for (let n = 0; n < 20; n += 1) fail(`user-${n}`);
+    assert.ok(backoff.wait('somebody else', '192.0.2.1') > 0);
+    assert.equal(backoff.wait('somebody else', '192.0.2.2'), 0);
+  });
+
+  test('gains nothing by asking many times at once', () => {
+    const { backoff } = open();
+    let looked = 0;
+    for (let n = 0; n < 100; n += 1) {
+      if (backoff.wait('alice', '192.0.2.1') > 0) continue;
+      backoff.begin('alice', '192.0.2.1');
+      looked += 1;
+    }
+    assert.equal(looked, 5);
+  });
+});
+
+describe('whoever knows the password', () => {
+  test('waits a quarter of an hour at most, however long somebody has guessed', () => {
+    const { clock, backoff, fail } = open();
+    for (let n = 0; n < 500; n += 1) fail();
+    assert.ok(backoff.wait('alice', '192.0.2.1') <= 900);
+    clock.advance(900);
+    assert.equal(backoff.wait('alice', '192.0.2.1'), 0);
+  });
+
+  test('waits no longer because a clock was set back', () => {
+    const { clock, backoff, fail } = open();
+    for (let n = 0; n < 12; n += 1) fail();
+    clock.advance(-365 * 86_400);
+    assert.ok(backoff.wait('alice', '192.0.2.1') <= 900);
+  });
+
+  test('starts anew after the right one, and after an hour', () => {
+    const { clock, backoff, fail } = open();
+    for (let n = 0; n < 4; n += 1) fail();
+    backoff.begin('alice', '192.0.2.1');
+    backoff.succeed('alice', '192.0.2.1');
+    assert.equal(fail(), 0);
+    for (let n = 0; n < 6; n += 1) fail();
+    clock.advance(3601);
+    assert.equal(fail(), 0);
+  });
+});
