@@ -8,6 +8,7 @@ import { bulkPages } from './bulk-routes.js';
 import { certificateRoutes } from './certificate-routes.js';
 import type { AuthorityParts, CertificateParts } from './certificate-services.js';
 import { changeRoutes } from './change-routes.js';
+import { helpRoutes } from './help-routes.js';
 import { issueRoutes } from './issue-routes.js';
 import { keyPages } from './key-routes.js';
 import { listRoutes } from './list-routes.js';
@@ -32,7 +33,7 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     defaultKeyType: config.defaultKeyType,
   };
   await app.register(signInRoutes, { signIn, users });
-  for (const routes of [dashboardRoutes, listRoutes, revokeRoutes]) await app.register(routes, parts);
+  for (const routes of [dashboardRoutes, helpRoutes, listRoutes, revokeRoutes]) await app.register(routes, parts);
   const certificateParts = certificatePartsOf(app, parts);
   for (const routes of [issueRoutes, certificateRoutes, changeRoutes]) await app.register(routes, certificateParts);
   await app.register(authorityRoutes, authorityPartsOf(app, parts));

@@ -2,20 +2,13 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { LIST_PATH } from './list-state.js';
 import { localPath } from './local-path.js';
-import { rightsOf } from './rights.js';
 import { themeFields } from './schema.js';
 import type { DashboardParts } from './services.js';
 
 const YEAR_S = 365 * 24 * 3600;
 
-export const dashboardRoutes: FastifyPluginAsync<DashboardParts> = async (app, parts) => {
-  const { publicUrl } = parts;
-
+export const dashboardRoutes: FastifyPluginAsync<DashboardParts> = async (app) => {
   app.get('/', (_request, reply) => reply.redirect(LIST_PATH, 302));
-
-  app.get('/help', (request, reply) => {
-    return reply.page('help', { title: 'Help', section: 'help' }, { publicUrl, canIssue: rightsOf(request).issue });
-  });
 
   app.post('/theme', (request, reply) => {
     const { theme, back } = themeFields.catch({ theme: 'system', back: '' }).parse(request.body);
