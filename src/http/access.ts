@@ -183,6 +183,9 @@ export const ACCESS: AccessTable = {
   'GET /client-certificates/:id/delete': admin,
   'POST /client-certificates/:id/delete': admin,
   'GET /ca': viewer,
+  'GET /audit': admin,
+  'GET /audit/export': admin,
+  'POST /audit/verify': admin,
   'POST /ca/check': operator,
   'POST /ca/backup': { role: 'admin', limit: 'batch' },
 

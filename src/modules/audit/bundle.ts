@@ -2,12 +2,36 @@
 import type { KeyObject } from 'node:crypto';
 import { type PassThrough, Readable } from 'node:stream';
 import { ZipFile } from 'yazl';
+import { timestamp } from '../../clock.js';
+import type { Actor } from '../../types.js';
 import { keyId } from './checkpoint.js';
 import { CHECKPOINT_FILE, HEAD_FILE } from './stored.js';
-import type { Snapshot } from './trail.js';
+import type { AuditTrail, Snapshot } from './trail.js';
 
-/** @param at the time that the archive gives its files @returns the ZIP; it breaks off where a file cannot be read */
-export function auditBundle(log: Snapshot, publicKey: KeyObject, at: Date): Readable {
+/**
+ * Records that the trail is taken away, then gives it: the line is in it.
+ * @returns the ZIP; it breaks off where a file cannot be read
+ */
+export async function exportTrail(trail: AuditTrail, actor: Actor): Promise<{ filename: string; content: Readable }> {
+  await recordExport(trail, 'zip', actor);
+  const now = trail.clock.now();
+  const content = auditBundle(await trail.snapshot(), trail.publicKey, now);
+  return { filename: `certmate-audit-${timestamp(now).slice(0, 10)}.zip`, content };
+}
+
+export async function recordExport(trail: AuditTrail, format: string, actor: Actor): Promise<void> {
+  await trail.record({
+    operation: 'export',
+    resource_type: 'audit_log',
+    resource_id: null,
+    status: 'success',
+    actor,
+    details: { format },
+  });
+}
+
+/** @param at the time that the archive gives its files */
+function auditBundle(log: Snapshot, publicKey: KeyObject, at: Date): Readable {
   const zip = new ZipFile();
   const output = zip.outputStream as PassThrough;
   const options = { mtime: at, mode: 0o600 };

@@ -3,7 +3,8 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
-import type { Clock } from '../../types.js';
+import type { Actor, Clock } from '../../types.js';
+import { exportTrail } from './bundle.js';
 import { DenialLog } from './denials.js';
 import { openTrail } from './open-trail.js';
 import type { AuditTrail } from './trail.js';
@@ -11,6 +12,8 @@ import type { AuditTrail } from './trail.js';
 declare module 'fastify' {
   interface FastifyInstance {
     auditTrail: AuditTrail;
+    /** The whole trail as a bundle to take away; that it is taken is recorded. */
+    exportTrail(actor: Actor): ReturnType<typeof exportTrail>;
   }
 }
 
@@ -39,6 +42,7 @@ export const audit = plugin(
     const denials = new DenialLog(trail, clock);
     app.decorate('auditTrail', trail);
     app.decorate('audit', trail);
+    app.decorate('exportTrail', (actor: Actor) => exportTrail(trail, actor));
     app.denials = denials;
     app.health.add('audit', () =>
       trail.problem === null ? { ok: true } : { ok: false, detail: 'see the log and /api/audit/verify' },

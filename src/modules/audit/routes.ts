@@ -2,10 +2,9 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { timestamp } from '../../clock.js';
 import { CertMateError, type ErrorBody } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
-import { auditBundle } from './bundle.js';
+import { exportTrail, recordExport } from './bundle.js';
 import { keyId } from './checkpoint.js';
 import { auditBroken, auditExport, auditIntact, auditPage, auditPublicKey, auditQuery } from './schema.js';
 import type { Break, BreakReason } from './verify.js';
@@ -86,22 +85,14 @@ export const auditRoutes: FastifyPluginAsyncZod = async (app) => {
     async (request, reply) => {
       const { format } = request.query;
       const { auditTrail: trail } = app;
-      const now = trail.clock.now();
-      const name = `certmate-audit-${timestamp(now).slice(0, 10)}.zip`;
       const as = (type: string, filename: string) =>
         reply.headers({ 'content-type': type, 'content-disposition': `attachment; filename="${filename}"` });
-      await trail.record({
-        operation: 'export',
-        resource_type: 'audit_log',
-        resource_id: null,
-        status: 'success',
-        actor: actorOf(request),
-        details: { format },
-      });
-      if (format === 'ndjson') {
-        return as('application/x-ndjson', 'certificate_audit.log').send(Readable.from(withLineFeeds(trail.lines())));
+      if (format === 'zip') {
+        const { filename, content } = await exportTrail(trail, actorOf(request));
+        return as('application/zip', filename).send(content);
       }
-      return as('application/zip', name).send(auditBundle(await trail.snapshot(), trail.publicKey, now));
+      await recordExport(trail, format, actorOf(request));
+      return as('application/x-ndjson', 'certificate_audit.log').send(Readable.from(withLineFeeds(trail.lines())));
     },
   );
 
