@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { relyingPartyUrls } from '../../relying-party-urls.js';
 import type { AccountParts } from './account-services.js';
+import { auditPages } from './audit-routes.js';
 import { authorityRoutes } from './authority-routes.js';
 import { batchPages } from './batch-routes.js';
 import { bulkPages } from './bulk-routes.js';
@@ -40,6 +41,7 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
   for (const routes of [settingsPages, profilePages]) await app.register(routes, settingsPartsOf(app));
   for (const routes of [userPages, keyPages]) await app.register(routes, accountPartsOf(app));
   await app.register(bulkPages, { ...parts, certificates });
+  await app.register(auditPages, { trail: app.auditTrail, exportTrail: app.exportTrail, certificates, clock });
   await app.register(batchPages, { batches, fields: Object.keys(certificates.requestFields), clock });
 };
 
