@@ -38,6 +38,7 @@ function follow(form) {
       // Nobody likes a field to be exchanged under the cursor.
       if (!mine || !fresh || mine.contains(document.activeElement)) continue;
       mine.replaceWith(fresh);
+      contentArrived(fresh);
     }
     const problem = page.getElementById('csr-problem');
     form.querySelector('#csr-problem')?.remove();
