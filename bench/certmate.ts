@@ -18,15 +18,24 @@ export interface CertMate extends Child {
   memory: number;
 }
 
-/** Starts it on `folder` with a P-256 CA. @param issue how many certificates it is to issue first */
-export async function startCertMate(folder: string, issue = 0): Promise<CertMate> {
-  const child = await startScript('certmate-server', {
+/**
+ * Starts it on `folder`.
+ * @param issue how many certificates it is to issue first
+ * @param options.flags Node's own
+ */
+export async function startCertMate(
+  folder: string,
+  issue = 0,
+  { caKeyType = 'ec-p256', flags }: { caKeyType?: string; flags?: string[] } = {},
+): Promise<CertMate> {
+  const settings = {
     CERTMATE_DATA_DIR: join(folder, 'data'),
     CERTMATE_LOG_DIR: join(folder, 'logs'),
-    CERTMATE_CA_KEY_TYPE: 'ec-p256',
+    CERTMATE_CA_KEY_TYPE: caKeyType,
     CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
     CERTMATE_API_TOKEN: 'bench'.padEnd(48, '-0123456789'),
-  });
+  };
+  const child = await startScript('certmate-server', settings, flags);
   const { issuer, ...rest } = child.ready as unknown as Omit<CertMate, 'issuer' | 'serials' | keyof Child> & {
     issuer: string;
   };

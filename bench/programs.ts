@@ -16,21 +16,31 @@ export interface Child {
   /** What it said when it was ready: one line of JSON on standard output. */
   ready: Record<string, unknown>;
   pid: number;
+  /** Octets in use on its heap, after a collection if it was started with --expose-gc. */
+  heap(): Promise<number>;
   stop(): Promise<void>;
 }
 
 /** Starts a script of this folder as a process of its own and waits until it says that it is ready. */
-export async function startScript(name: string, settings: Record<string, string> = {}): Promise<Child> {
-  const flags = process.env['BENCH_NODE_FLAGS']?.split(' ').filter(Boolean) ?? [];
+export async function startScript(
+  name: string,
+  settings: Record<string, string> = {},
+  flags = process.env['BENCH_NODE_FLAGS']?.split(' ').filter(Boolean) ?? [],
+): Promise<Child> {
   const script = fileURLToPath(new URL(`./${name}.js`, import.meta.url));
   const child = spawn(process.execPath, [...flags, script], {
     env: { ...process.env, ...settings },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const ready = await firstWord(child, name);
+  const ready = await nextWord(child, name);
   return {
     ready,
     pid: child.pid as number,
+    async heap() {
+      const answer = nextWord(child, name);
+      child.stdin?.write('heap\n');
+      return (await answer)['heap'] as number;
+    },
     async stop() {
       if (child.exitCode !== null) return;
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -40,19 +50,25 @@ export async function startScript(name: string, settings: Record<string, string>
   };
 }
 
-/** The first line that is meant for us; the measured server logs on standard output as well, as it does for a user. */
-function firstWord(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
+/** The next line that is meant for us; the measured server logs on standard output as well, as it does for a user. */
+function nextWord(child: ChildProcess, name: string): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     let rest = '';
-    child.stdout?.on('data', (chunk) => {
+    const ended = (code: number | null) => reject(new Error(`${name} ended with ${code}`));
+    const read = (chunk: unknown) => {
       rest += String(chunk);
       for (let end = rest.indexOf('\n'); end !== -1; end = rest.indexOf('\n')) {
         const line = rest.slice(0, end);
         rest = rest.slice(end + 1);
-        if (line.startsWith('{"bench":')) resolve(JSON.parse(line).bench);
+        if (!line.startsWith('{"bench":')) continue;
+        child.stdout?.off('data', read).resume();
+        child.off('exit', ended);
+        resolve(JSON.parse(line).bench);
+        return;
       }
-    });
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
+    };
+    child.stdout?.on('data', read);
+    child.once('exit', ended);
   });
 }
 
