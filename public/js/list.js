@@ -54,8 +54,11 @@ function exchange(page) {
       contentArrived(part);
     }
   }
-  const found = page.getElementById('found');
-  if (found) document.getElementById('found').textContent = found.textContent;
+  // The same element with another text is what is read aloud.
+  const found = document.getElementById('found');
+  found.replaceChildren(...page.getElementById('found').childNodes);
+  contentArrived(found);
+  // A theme that is chosen now leads back to what is found now.
   const back = page.querySelector('input[name=back]');
   for (const field of document.querySelectorAll('input[name=back]')) field.value = back?.value ?? field.value;
 }

@@ -103,6 +103,8 @@ export interface Inventory {
   counts(now: Date): InventoryCounts;
   /** The part of `counts` that costs the same however many certificates and names there are. */
   statusCounts(now: Date): StatusCounts;
+  /** How many of each status there are among what the query finds, whatever status it asks for. */
+  countsOf(query: InventoryQuery, now: Date): StatusCounts;
   /** The values that most certificates have, `most` at most; the commonest first. Without deleted certificates. */
   commonest(field: CountedField, most: number): string[];
   /**

@@ -17,7 +17,7 @@ import { Orders } from './orders.js';
 import { SEPARATOR, SearchText } from './search-text.js';
 import { select } from './selection.js';
 import { SharedValues } from './sharing.js';
-import { statusFacts } from './status.js';
+import { STATUSES, statusFacts } from './status.js';
 
 const DEFAULT_LIMIT = 100;
 /** So many blocks of search text are built in one go while others wait. */
@@ -106,6 +106,21 @@ export class MemoryInventory implements Inventory {
 
   statusCounts(now: Date): StatusCounts {
     return this.#counters.statusCounts(now);
+  }
+
+  countsOf(query: InventoryQuery, now: Date): StatusCounts {
+    const ofAnyStatus = { ...query, status: undefined, revoked: undefined };
+    const marked = this.#admit(query.only, this.#search(query.search));
+    const { byStatus, total } = select(ofAnyStatus, this.#columns, this.size, marked, now);
+    const having = (status: (typeof STATUSES)[number]) => byStatus[STATUSES.indexOf(status)] ?? 0;
+    return {
+      total,
+      active: having('active'),
+      expiring_soon: having('expiring'),
+      expired: having('expired'),
+      revoked: having('revoked'),
+      held: having('held'),
+    };
   }
 
   commonest(field: CountedField, most: number): string[] {

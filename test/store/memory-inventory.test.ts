@@ -249,6 +249,14 @@ test('counts say what looking at each record says, through hundreds of changes',
         [counts.total, counts.active, counts.expiring_soon, counts.expired, counts.revoked, counts.held],
         [records.length, having('active'), having('expiring'), having('expired'), having('revoked'), having('held')],
       );
+      const vpn = records.filter((r) => r.cert_usage === 'vpn');
+      assert.deepEqual(
+        Object.values(inventory.countsOf({ usage: 'vpn', status: 'revoked', limit: 1 }, now)),
+        [
+          vpn,
+          ...['active', 'expiring', 'expired', 'revoked', 'held'].map((s) => vpn.filter((r) => statusOf(r, now) === s)),
+        ].map(({ length }) => length),
+      );
       assert.equal(counts.by_usage['vpn'], records.filter((r) => r.cert_usage === 'vpn').length);
       assert.equal(counts.by_organization['ACME'], records.filter((r) => r.organization === 'ACME').length);
       for (const { within_days, count } of counts.expiring) {

@@ -94,6 +94,11 @@ export class CertificateLifecycle {
     return this.#parts.store.inventory.statusCounts(this.#parts.clock.now());
   }
 
+  /** How many of each status there are among what the query finds and the caller may see, whatever status it asks for. */
+  countsOf(query: InventoryQuery, caller: Caller = {}): StatusCounts {
+    return this.#parts.store.inventory.countsOf({ ...query, ...within(caller) }, this.#parts.clock.now());
+  }
+
   /** The values that most certificates have, the commonest first. */
   commonest(field: CountedField, most: number): string[] {
     return this.#parts.store.inventory.commonest(field, most);

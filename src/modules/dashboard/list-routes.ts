@@ -8,7 +8,7 @@ import { csv } from './csv.js';
 import { expiryTimeline, monthBounds } from './expiry-timeline.js';
 import { listPage } from './list-page.js';
 import { conditions, selection } from './list-query.js';
-import { changed, LIST_PATH, listHref, parseListState } from './list-state.js';
+import { changed, isFiltered, LIST_PATH, listHref, parseListState } from './list-state.js';
 import { rightsOf } from './rights.js';
 import type { DashboardParts } from './services.js';
 
@@ -22,11 +22,13 @@ export const listRoutes: FastifyPluginAsync<DashboardParts> = async (app, { cert
     const state = stateOf(request);
     const now = clock.now();
     try {
-      const found = certificates.list(selection(state, now), actorOf(request));
+      const caller = actorOf(request);
+      const found = certificates.list(selection(state, now), caller);
+      const counted = isFiltered({ ...state, status: '' }) || caller.reach != null;
       const bounds = monthBounds(now);
       const parts = {
         found,
-        counts: certificates.statusCounts(),
+        counts: counted ? certificates.countsOf(conditions(state, now), caller) : certificates.statusCounts(),
         timeline: expiryTimeline(state, bounds, certificates.expiries(bounds)),
         offered: {
           usages: certificates.commonest('usage', OFFERED),

@@ -106,6 +106,8 @@ export interface Certificates {
   counts(): Counts;
   /** The same by status alone: cheap, whatever there is. */
   statusCounts(): StatusCounts;
+  /** The same for those that meet the conditions, but for status and revocation, and that the caller may see. */
+  countsOf(conditions: Conditions, caller?: Caller): StatusCounts;
   /** The values that most certificates have, the commonest first. */
   commonest(field: 'usage' | 'organization' | 'tag', most: number): string[];
   /** How many that are not revoked expire from each moment to the next; the moments ascend. */

@@ -42,7 +42,7 @@ test('search, filters, order and page size live in the URL and survive each link
   assert.match(first, /<option selected>vpn<\/option>/);
   assert.match(first, /<option value="active" selected>/);
   assert.match(first, /aria-sort="ascending"><a[^>]*>Name/);
-  assert.match(first, /30 certificates found/);
+  assert.match(first, /<data value="30">30<\/data> certificates found/);
   assert.deepEqual(
     names(first),
     Array.from({ length: 25 }, (_, i) => `host-${String(i).padStart(2, '0')}`),
@@ -77,6 +77,13 @@ test('the counters tell how many there are of each status', async (t) => {
   await revoke((await issue()).identifier, 'certificateHold');
   const { body } = await (await signedIn(built)).open(`${LIST}?status=held`);
   assert.deepEqual(counters(body), ['All 3', 'Active 1', 'Expiring 0', 'Expired 0', 'On hold 1', 'Revoked 1']);
+  await issue({ common_name: 'bob', cert_usage: 'vpn' });
+  const filtered = (await (await signedIn(built)).open(`${LIST}?usage=vpn&search=bob&status=revoked`)).body;
+  assert.deepEqual(
+    counters(filtered),
+    ['All 1', 'Active 1', 'Expiring 0', 'Expired 0', 'On hold 0', 'Revoked 0'],
+    'of what the other filters leave',
+  );
 });
 
 test('each filter narrows the list, shows as a chip, and is taken off by it', async (t) => {
