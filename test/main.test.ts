@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -118,6 +118,7 @@ describe('the certmate command', () => {
       ['dance'],
       ['key'],
       ['key', 'create', '--role', 'king', '--name', 'a'],
+      ['user', 'create', '--role', 'viewer', '--name', 'two words'],
       ['import-ca', '--what'],
     ]) {
       const { status, output } = certmate(env, ...args);
@@ -138,6 +139,39 @@ describe('the certmate command', () => {
     const refused = certmate(env, 'key', 'create', '--name', 'late', '--role', 'viewer');
     assert.equal(refused.status, 1);
     assert.match(refused.output, /in use/);
+  });
+
+  it('makes a user who then signs in, with a password that is shown once or comes from a file', async (t) => {
+    const { env, folder, url } = await place(t);
+    const role = ['--role', 'viewer'];
+    const made = certmate(env, 'user', 'create', '--name', 'alice', ...role);
+    assert.equal(made.status, 0, made.output);
+    const file = join(folder, '..', `password-${process.pid}`);
+    t.after(() => rmSync(file, { force: true }));
+    writeFileSync(file, 'gravel otter basket\n');
+    assert.equal(certmate(env, 'user', 'create', '--name', 'bob', ...role, '--password-file', file).status, 0);
+    writeFileSync(file, 'password1234');
+    const weak = certmate(env, 'user', 'create', '--name', 'carol', ...role, '--password-file', file);
+    assert.equal(weak.status, 1);
+    assert.match(weak.output, /tried first/);
+    assert.equal(certmate(env, 'user', 'create', '--name', 'Alice', ...role).status, 1);
+    await running(t, env);
+    for (const [username, password] of [
+      ['alice', made.output.trim()],
+      ['bob', 'gravel otter basket'],
+    ]) {
+      const headers = { 'content-type': 'application/json' };
+      const body = JSON.stringify({ username, password });
+      const answer = await fetch(`${url}/api/auth/login`, { method: 'POST', headers, body });
+      assert.equal(answer.status, 200, username);
+      assert.equal(
+        ((await answer.json()) as { user: { must_change_password: boolean } }).user.must_change_password,
+        true,
+      );
+    }
+    const log = readFileSync(join(folder, 'logs', 'audit', 'certificate_audit.log'), 'utf8');
+    assert.equal(log.match(/"operation":"user_create"/g)?.length, 2);
+    assert.ok(!log.includes(made.output.trim()) && !log.includes('otter'));
   });
 
   it('imports a CA that the server then issues with', async (t) => {
