@@ -62,6 +62,7 @@ describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
       await page.getByRole('link', { name: who }).click();
       await page.getByRole('link', { name: /Revoke/ }).click();
       await page.getByRole('radio').first().check();
+      await page.getByLabel(/to confirm/).fill(who);
       await page.getByRole('button', { name: /Revoke/ }).click();
       await page.getByText('Revoked', { exact: true }).first().waitFor();
       assert.equal(await page.getByRole('link', { name: /Revoke/ }).count(), 0, 'nothing is revoked twice');
