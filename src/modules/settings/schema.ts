@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const perMinute = z.int().min(1, 'must be at least 1').max(1_000_000, 'must be at most 1000000');
 
-export const ACCENTS = ['blue', 'teal', 'green', 'violet', 'rose', 'amber', 'graphite'] as const;
+const ACCENTS = ['blue', 'teal', 'green', 'violet', 'rose', 'amber', 'graphite'] as const;
 
 /** Section → name → what it may be. */
 const sections = {
@@ -118,7 +118,6 @@ export const settingsOverview = z
 export type SettingsValues = z.output<typeof values>;
 export type SettingsChange = z.output<typeof settingsChange>;
 export type SettingsOverview = z.output<typeof settingsOverview>;
-export type StoredSettings = z.output<typeof storedSettings>;
 export type Source = z.output<typeof source>;
 
 /** Section → its names, in the order in which they are shown. */
