@@ -3,8 +3,10 @@
  * third. It is nobody's client certificate and so in no list; its serial number is known to OCSP.
  */
 import { createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
+import { z } from 'zod';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { privateKeyPem } from '../../crypto/key-encoding.js';
+import { StartupError } from '../../errors.js';
 import {
   authorityInfoAccess,
   authorityKeyIdentifier,
@@ -22,7 +24,7 @@ import { encodeName } from '../../pki/names.js';
 import { encodePem } from '../../pki/pem.js';
 import { newSerial } from '../../pki/serial.js';
 import type { RelyingPartyUrls } from '../../relying-party-urls.js';
-import type { AuditSink, Clock, KeyType, Serial, Timestamp } from '../../types.js';
+import type { AuditSink, Clock, KeyType, Serial } from '../../types.js';
 import { checkPair, type PairSource, type PairText } from './pair.js';
 
 /** What certifies it: the CA. */
@@ -58,11 +60,9 @@ export interface OwnCertificateParts {
   clock: Clock;
 }
 
-/** A serial number given to a server certificate of ours. */
-interface Issued {
-  serial_number: Serial;
-  expires_at: Timestamp;
-}
+/** The serial numbers given to server certificates of ours. */
+const issuedFile = z.array(z.strictObject({ serial_number: z.string().regex(/^\d+$/), expires_at: z.iso.datetime() }));
+type Issued = z.output<typeof issuedFile>[number];
 
 const CERTIFICATE = 'server.crt';
 const KEY = 'server.key';
@@ -92,7 +92,9 @@ export class OwnCertificate implements PairSource {
     const { files } = this.#parts;
     const [cert, key] = await Promise.all([files.read(CERTIFICATE), files.read(KEY)]);
     const stored = cert && key && { cert: cert.toString('latin1'), key: key.toString('latin1') };
-    return stored !== null && this.#serves(stored) ? stored : this.#renew();
+    if (stored === null || !this.#serves(stored)) return this.#renew();
+    this.#parts.announce(BigInt(`0x${new X509Certificate(stored.cert).serialNumber}`).toString());
+    return stored;
   }
 
   #serves(stored: PairText): boolean {
@@ -181,8 +183,17 @@ export class OwnCertificate implements PairSource {
   async #issued(): Promise<Issued[]> {
     const now = this.#parts.clock.now();
     const stored = await this.#parts.files.read(ISSUED);
-    const all = stored === null ? [] : (JSON.parse(stored.toString('utf8')) as Issued[]);
-    return all.filter(({ expires_at }) => Date.parse(expires_at) > now.getTime());
+    return readIssued(stored).filter(({ expires_at }) => Date.parse(expires_at) > now.getTime());
+  }
+}
+
+/** @throws StartupError */
+function readIssued(stored: Buffer | null): Issued[] {
+  if (stored === null) return [];
+  try {
+    return issuedFile.parse(JSON.parse(stored.toString('utf8')));
+  } catch (cause) {
+    throw new StartupError(`tls/${ISSUED} is damaged: restore it from a backup, or remove it`, { cause });
   }
 }
 

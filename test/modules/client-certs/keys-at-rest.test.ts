@@ -84,6 +84,26 @@ describe('private keys at rest', () => {
     assertKeyOf(execFileSync('openssl', args, { input: p12.rawPayload }).toString(), certificate);
   });
 
+  it('are in the file of their certificate and nowhere else, also without a secret', async (t) => {
+    const config = await testConfig(t);
+    const { app, issue } = await build(t, { config });
+    await issue({ identifier: 'alice' });
+    const handed = await issue({ identifier: 'bob', store_key: false });
+    await app.close();
+    const [kept = ''] = Object.values(keyFiles(config));
+    const top = join(config.dataDir, '..');
+    for (const [pem, places] of [
+      [kept, ['data/certs/client/api-mtls/alice/cert.key']],
+      [handed['private_key_pem'] ?? assert.fail('no key'), []],
+    ] as const) {
+      const [, line = ''] = pem.split('\n');
+      const files = (readdirSync(top, { recursive: true }) as string[]).filter((name) => {
+        return statSync(join(top, name)).isFile() && readFileSync(join(top, name)).includes(line);
+      });
+      assert.deepEqual(files, places);
+    }
+  });
+
   it('that were there before stay usable beside the new ones, until the doctor encrypts them', async (t) => {
     const config = await testConfig(t);
     const plain = await build(t, { config });

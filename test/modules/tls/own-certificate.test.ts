@@ -1,7 +1,7 @@
 // The certificate that the CA signs for the server itself: what it says, and when there is a new one.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Config } from '../../../src/config.js';
@@ -60,6 +60,19 @@ describe('the server certificate', () => {
     assert.match(shown(config).subjectAltName ?? '', /^DNS:ca\.example\.com, DNS:localhost/);
     const { certificate_status: status } = (await third.app.inject(`/api/ocsp/status/${serial(before)}`)).json();
     assert.equal(status, 'good');
+  });
+
+  it('is known to OCSP even without the list of its serial numbers; a damaged list stops the start', async (t) => {
+    const config = await testConfig(t, SELF);
+    await (await build(t, { config })).app.close();
+    const list = join(config.dataDir, 'tls', 'issued.json');
+    rmSync(list);
+    const { app } = await build(t, { config });
+    const { certificate_status: status } = (await app.inject(`/api/ocsp/status/${serial(shown(config))}`)).json();
+    assert.equal(status, 'good');
+    await app.close();
+    writeFileSync(list, '[{"serial_number": ');
+    await assert.rejects(build(t, { config }), { name: 'StartupError', message: /^tls\/issued\.json is damaged/ });
   });
 
   it('is made anew where certificate and key do not belong together, as after a crash between the two', async (t) => {
