@@ -45,7 +45,7 @@ export async function visit(
   return { page, complaints };
 }
 
-export async function signIn(page: Page, url: string): Promise<void> {
+async function signIn(page: Page, url: string): Promise<void> {
   await page.goto(`${url}/login`);
   const token = page.locator('#token');
   if (!(await token.isVisible())) await page.locator('details.other summary').click();

@@ -32,7 +32,7 @@ export const certificateRoutes: FastifyPluginAsync<CertificateParts> = async (ap
     const now = clock.now();
     const model = certificatePage(certificate, rightsOf(request), now);
     const { identifier, serial_number } = certificate;
-    const pem = await parts.files.read(identifier, 'cert.crt', serial_number);
+    const pem = await readPem(certificate);
     const isAdmin = request.principal?.role === 'admin';
     const trail = isAdmin ? await parts.auditLines.query({ resource_id: identifier, limit: MOST_LINES }) : null;
     return reply.page(
@@ -43,14 +43,24 @@ export const certificateRoutes: FastifyPluginAsync<CertificateParts> = async (ap
         away: takeAway(model, parts.publicUrl, more.p12),
         edit: more.edit ?? untouchedEdit(certificate),
         seen: await relyingPartyView(parts.publication, serial_number, now),
-        tree: x509Tree(new X509Certificate(pem).raw, now),
-        pem: pem.toString(),
+        tree: pem === null ? [] : x509Tree(new X509Certificate(pem).raw, now),
+        pem: pem?.toString() ?? '',
         trail: trail && {
           lines: trail.entries.map((line) => happened(line, now)),
           more: trail.next_cursor === null ? '' : `/audit?resource_id=${encodeURIComponent(identifier)}`,
         },
       },
     );
+  };
+
+  /** Null where the file is gone: all else about the certificate can be shown still. */
+  const readPem = async ({ identifier, serial_number }: Certificate): Promise<Buffer | null> => {
+    try {
+      return await parts.files.read(identifier, 'cert.crt', serial_number);
+    } catch (error) {
+      if (error instanceof CertMateError && error.code === 'NOT_FOUND') return null;
+      throw error;
+    }
   };
 
   app.get<WithId>(`${LIST_PATH}/:id`, (request, reply) => show(request, reply, certificates.get(request.params.id)));

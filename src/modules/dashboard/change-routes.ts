@@ -5,11 +5,11 @@ import { actorOf } from '../../http/request.js';
 import { keptView } from '../../http/view-cookie.js';
 import { certificatePage } from './certificate-page.js';
 import type { CertificateParts } from './certificate-services.js';
+import { confirms, TYPE_THE_NAME } from './confirmation.js';
 import { moment } from './dates.js';
 import { showIssuedOnce } from './issue-routes.js';
 import { LIST_PATH } from './list-state.js';
 import { keyChoices, problemsOfRenewal, readRenewForm, type TypedRenewal, untouchedRenewal } from './renew-form.js';
-import { TYPE_THE_NAME } from './revoke-routes.js';
 import { rightsOf } from './rights.js';
 
 type WithId = { Params: { id: string } };
@@ -80,7 +80,7 @@ export const changeRoutes: FastifyPluginAsync<CertificateParts> = async (app, pa
     const { certificate } = modelOf(request);
     const { confirm } = (request.body ?? {}) as { confirm?: unknown };
     const typed = typeof confirm === 'string' ? confirm.trim() : '';
-    if (typed !== certificate.common_name.trim()) {
+    if (!confirms(typed, certificate.common_name)) {
       return showDeletion(request, reply.code(400), typed, TYPE_THE_NAME);
     }
     await certificates.delete(certificate.identifier, actorOf(request));

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { actorOf } from '../../http/request.js';
 import { certificatePage } from './certificate-page.js';
+import { confirms, TYPE_THE_NAME } from './confirmation.js';
 import { LIST_PATH } from './list-state.js';
 import { rightsOf } from './rights.js';
 import { revokeFields } from './schema.js';
@@ -10,14 +11,12 @@ import { REASONS } from './wording.js';
 
 type WithId = { Params: { id: string } };
 
-export const TYPE_THE_NAME = 'Type the name exactly as it is shown.';
-
 export const revokeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { certificates, clock }) => {
   const showForm = (request: FastifyRequest<WithId>, reply: FastifyReply, problems: Record<string, string>) => {
     const model = certificatePage(certificates.get(request.params.id), rightsOf(request), clock.now());
     // Nothing to revoke any more: the certificate's own page says since when and why.
     if (model.revokeHref === '') return reply.redirect(model.href, 303);
-    const sent = { ...(request.query as object), ...(request.body ?? {}) } as Record<string, unknown>;
+    const sent = { ...(request.query as object), ...(request.body as object | null) } as Record<string, unknown>;
     const textOf = (name: string) => (typeof sent[name] === 'string' ? sent[name] : '');
     const typed = {
       reason: textOf('reason'),
@@ -39,7 +38,7 @@ export const revokeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { ce
     const { reason, invalidity_date: since, confirm } = fields.data;
     // What can be undone needs no second thought.
     const { common_name } = certificates.get(request.params.id);
-    if (reason !== 'certificateHold' && confirm !== common_name.trim()) {
+    if (reason !== 'certificateHold' && !confirms(confirm, common_name)) {
       return showForm(request, reply.code(400), { confirm: TYPE_THE_NAME });
     }
     const invalidity = since === '' ? {} : { invalidity_date: `${since.length === 16 ? `${since}:00` : since}Z` };

@@ -8,7 +8,7 @@ export interface Rights {
   revoke: boolean;
 }
 
-export function rightsOfRole(role: Role): Rights {
+function rightsOfRole(role: Role): Rights {
   return { issue: role !== 'viewer', revoke: role === 'admin' };
 }
 

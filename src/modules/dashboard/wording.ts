@@ -80,9 +80,6 @@ export const CERTIFICATE_TYPES: Record<CertificateType, string> = {
   iot: 'IoT',
 };
 
-/** Usages offered while typing; any other name may be typed too. */
-export const COMMON_USAGES = ['api-mtls', 'vpn', 'wifi', 'email', 'device'];
-
 /** `EC P-256`, `RSA 2048`, `Ed25519` */
 export function keyText(algorithm: string, size: number): string {
   if (algorithm === 'RSA') return `RSA ${size}`;

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { build } from '../../build.js';
 import { life } from '../client-certs/life.js';
@@ -126,4 +128,26 @@ test('a hold is offered, begun without typing the name, and released', async (t)
   assert.doesNotMatch((await admin.open(page)).body, /Put on hold…/);
   await admin.send(`${page}/unhold`);
   assert.equal(app.certificates.get(identifier).status, 'active');
+});
+
+test('a certificate whose file is gone still has its page, which says what to do', async (t) => {
+  const { app, config, tokens, issue } = await build(t);
+  const { identifier } = await issue();
+  await rm(join(config.dataDir, 'certs', 'client', 'api-mtls', identifier, 'cert.crt'));
+  const browser = new Browser(app);
+  await browser.signIn(tokens.viewer);
+  const { body, statusCode } = await browser.open(`${LIST}/${identifier}`);
+  assert.equal(statusCode, 200);
+  assert.match(body, /Its file is missing[\s\S]*certmate doctor/);
+});
+
+test('a name is confirmed as it is shown: a run of spaces counts as one', async (t) => {
+  const { app, tokens, issue } = await build(t);
+  const { identifier } = await issue({ common_name: 'Anna  Maria' });
+  const admin = new Browser(app);
+  await admin.signIn(tokens.admin);
+  await admin.open(`${LIST}/${identifier}/revoke`);
+  const answer = await admin.send(`${LIST}/${identifier}/revoke`, { reason: 'superseded', confirm: 'Anna Maria ' });
+  assert.equal(answer.statusCode, 303);
+  assert.equal(app.certificates.get(identifier).status, 'revoked');
 });
