@@ -119,7 +119,7 @@ export class BatchJobs {
    * No further row is begun; those under way are finished. It is on disk when this resolves.
    * @throws CertMateError CONFLICT it is completed
    */
-  cancel(job: BatchJob): Promise<void> {
+  cancel(job: BatchJob, actor: Actor): Promise<void> {
     const { description } = job;
     return this.#changes.run(job.id, async () => {
       if (description.state === 'completed') {
@@ -129,6 +129,7 @@ export class BatchJobs {
       await this.files(job).save({ ...description, state: 'cancelling' });
       description.state = 'cancelling';
       job.touch();
+      await recordBatch(this.#parts.audit, actor, { ...description, phase: 'cancel' });
       const line = this.#lines[laneOfJob(description.work)];
       const place = line.indexOf(job);
       if (place === -1) return;

@@ -1,9 +1,9 @@
-/** What the audit trail says of a batch as a whole, when it begins and when it ends. */
+/** What the audit trail says of a batch as a whole, when it begins, is cancelled, and ends. */
 import type { Actor, AuditSink } from '../../types.js';
 
 export interface BatchTotals {
   id: string;
-  phase: 'start' | 'end';
+  phase: 'start' | 'cancel' | 'end';
   state: string;
   total: number;
   successful: number;

@@ -85,7 +85,7 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async (request) => {
       const job = find(request);
-      await jobs.cancel(job);
+      await jobs.cancel(job, actorOf(request));
       return jobs.view(job);
     },
   );

@@ -20,7 +20,7 @@ interface Batches<Order extends { table: SentTable }, Job> {
     find(id: string, viewer: Owner): Job;
     list(viewer: Owner): BatchView[];
     view(job: Job): BatchView;
-    cancel(job: Job): Promise<void>;
+    cancel(job: Job, actor: Actor): Promise<void>;
   };
   readCsv(file: Buffer): Promise<Order>;
   judge(order: Order): Promise<Judgement>;
@@ -108,7 +108,7 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }
   app.post<OfJob>(`${BATCH_PATH}/:job/cancel`, async (request, reply) => {
     const job = find(request);
     // One that has been completed in the meantime shows so itself.
-    await jobs.cancel(job).catch((error: unknown) => {
+    await jobs.cancel(job, actorOf(request)).catch((error: unknown) => {
       if (!(error instanceof CertMateError) || error.code !== 'CONFLICT') throw error;
     });
     return reply.redirect(`${BATCH_PATH}/${request.params.job}`, 303);
