@@ -63,6 +63,13 @@ function exchange(page) {
   for (const field of document.querySelectorAll('input[name=back]')) field.value = back?.value ?? field.value;
 }
 
+/** Whether a field says something else than the page came with. */
+function isTouched(field) {
+  if (field instanceof HTMLSelectElement)
+    return [...field.options].some((option) => option.selected !== option.defaultSelected && option.value !== '');
+  return field.type !== 'hidden' && 'defaultValue' in field && field.value !== field.defaultValue;
+}
+
 if (form) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
@@ -73,4 +80,6 @@ if (form) {
     clearTimeout(timer);
     timer = setTimeout(refresh, PAUSE_MS);
   });
+  // Who is faster than scripts has typed already.
+  if ([...form.elements].some(isTouched)) refresh();
 }

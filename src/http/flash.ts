@@ -1,5 +1,5 @@
 /** What an action has to say, on the page that follows it: kept in the visitor's session until a page has shown it. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 export interface Flash {
   tone: 'good' | 'warn' | 'bad';
@@ -18,9 +18,12 @@ declare module 'fastify' {
   }
 }
 
-export function keepFlash(this: FastifyReply, flash: Flash): FastifyReply {
-  this.request.session.flash = flash;
-  return this;
+/** Lets every reply of a scope with sessions leave a message. */
+export function addFlash(app: FastifyInstance): void {
+  app.decorateReply('flash', function (flash) {
+    this.request.session.flash = flash;
+    return this;
+  });
 }
 
 /** What there is to say, and that it has been said. */

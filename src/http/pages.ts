@@ -10,7 +10,7 @@ import view from '@fastify/view';
 import { Eta } from 'eta';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { packageRoot } from '../config.js';
-import { type Flash, keepFlash, takeFlash } from './flash.js';
+import { addFlash, type Flash, takeFlash } from './flash.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
 import { notFoundHandler } from './not-found.js';
 import { pageError } from './page-error.js';
@@ -125,7 +125,7 @@ async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appe
   // A value that is missing prints as nothing instead of as the word "undefined".
   const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
   await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
-  app.decorateReply('flash', keepFlash);
+  addFlash(app);
   app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
     const { request } = this;
     // Until the password is changed there is nowhere to go.

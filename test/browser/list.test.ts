@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
-import { missing, pathOf } from '../interop/programs.js';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { type CertMate, startCertMate } from '../interop/certmate.js';
+import { missing } from '../interop/programs.js';
+import { openBrowser, visit as visitPage } from './visitor.js';
 
 const LIST = '/client-certificates';
 const HOSTS = 30;
@@ -19,8 +20,7 @@ describe('the list in Chromium', { skip: missing('chromium') }, () => {
       await certmate.issue({ common_name: `host-${String(i).padStart(2, '0')}`, cert_usage: 'vpn', days_valid: 40 });
     }
     await certmate.issue({ common_name: 'laptop', organization: 'ACME', tags: ['blue'] });
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'];
-    browser = await chromium.launch({ executablePath: pathOf('chromium'), args: [...args, '--disable-sync'] });
+    browser = await openBrowser();
   });
   after(async () => {
     await browser?.close();
@@ -28,18 +28,8 @@ describe('the list in Chromium', { skip: missing('chromium') }, () => {
   });
 
   /** A signed-in visitor who looks at `path`. */
-  async function visit(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
-    await page.goto(`${certmate.url}/login`);
-    const token = page.locator('#token');
-    if (!(await token.isVisible())) await page.locator('details.other summary').click();
-    await token.fill(interopToken);
-    await token.press('Enter');
-    await page.waitForURL('**/client-certificates');
-    await page.goto(certmate.url + path);
-    return page;
-  }
+  const visit = async (path: string, options: BrowserContextOptions = {}): Promise<Page> =>
+    (await visitPage(browser, certmate, path, options)).page;
   const names = (page: Page) => page.locator('.list td.name a').allTextContents();
   const found = (page: Page, text: string) => page.locator('#found', { hasText: text }).waitFor();
   const address = (page: Page) => page.url().slice(certmate.url.length);
@@ -204,6 +194,19 @@ describe('the list in Chromium', { skip: missing('chromium') }, () => {
     const expected = new Intl.DateTimeFormat('de-DE', { dateStyle: 'medium', timeZone: 'Pacific/Auckland' }).format(at);
     assert.equal(await issued.textContent(), expected);
     assert.match((await issued.getAttribute('title')) ?? '', /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/);
+    await page.context().close();
+  });
+
+  test('the browser has nothing to complain of, with a search, a selection and a note', async () => {
+    const { page, complaints } = await visitPage(browser, certmate, `${LIST}?search=laptop`);
+    await page.getByLabel('Select laptop').check();
+    await page.getByRole('button', { name: 'Tags…' }).click();
+    await page.getByLabel('Remove').fill('blue');
+    await page.getByRole('button', { name: 'Tag 1 certificate' }).click();
+    await page.getByText('1 certificate was tagged.').waitFor();
+    await page.getByLabel('Search').fill('nothing like it');
+    await page.getByText('Nothing matches').waitFor();
+    assert.deepEqual(complaints, []);
     await page.context().close();
   });
 

@@ -1,5 +1,5 @@
 /** What the list's selection sends, and what the page that asks once more sends. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type ListState, parseView } from './list-state.js';
 import { bulkRevokeFields, bulkTagFields } from './schema.js';
 
