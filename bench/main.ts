@@ -67,6 +67,7 @@ if (wanted.length === 0) {
     measured_at: new Date().toISOString(),
     node: process.version,
     processors: cpus().length,
+    processor: cpus()[0]?.model ?? 'unknown processor',
     load_generator: loadGenerator,
     missing_peers: missing,
     figures,
