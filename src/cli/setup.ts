@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config.js';
 import { CertMateError, StartupError } from '../errors.js';
+import { newKeyFrom, newUserFrom } from '../modules/auth/input.js';
 import { openAccounts } from '../modules/auth/open-accounts.js';
 import { importAuthority } from '../modules/ca/establish.js';
 import { Folder } from '../store/folder.js';
@@ -35,7 +36,7 @@ export async function createKey(args: Arguments): Promise<void> {
   const role = args.text('role');
   if (!isRole(role)) throw new UsageError('--role must be viewer, operator or admin');
   await withAccounts(async ({ keys }) => {
-    const { token } = await keys.create({ name, role, expires_at: null }, SYSTEM, ACTOR);
+    const { token } = await keys.create(newKeyFrom({ name, role }), SYSTEM, ACTOR);
     print(token);
   });
 }
@@ -44,13 +45,10 @@ export async function createUser(args: Arguments): Promise<void> {
   const name = args.text('name');
   const role = args.text('role');
   if (!isRole(role)) throw new UsageError('--role must be viewer, operator or admin');
-  if (!/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/.test(name)) {
-    throw new UsageError('--name must be 1 to 64 letters, digits or . _ @ -, beginning with a letter or digit');
-  }
   const given = args.optional('password-file') !== undefined;
   const chosen = given ? { password: await readSecret(args, 'password-file') } : {};
   await withAccounts(async ({ users }) => {
-    const { password } = await users.create({ name, role, ...chosen }, SYSTEM, ACTOR);
+    const { password } = await users.create(newUserFrom({ name, role, ...chosen }), SYSTEM, ACTOR);
     print(password === null ? `Made the user ${name}.` : password);
   });
 }

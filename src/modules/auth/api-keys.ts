@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { timestamp } from '../../clock.js';
 import { equalHashes, hashToken, newToken } from '../../crypto/tokens.js';
-import { CertMateError, StartupError } from '../../errors.js';
+import { CertMateError } from '../../errors.js';
 import type { Actor, AuditOperation, AuditSink, Clock, Reach, Role, Timestamp } from '../../types.js';
-import { assertNoWider, isLimited, type KeyLimits, reachOf, UNLIMITED } from './key-limits.js';
+import { assertNoWider, isLimited, type KeyLimits, reachOf } from './key-limits.js';
+import { type ApiKey, parseKeys, type StoredKey } from './key-records.js';
 import type { LastUsed } from './last-used.js';
-import { Networks, parseNetwork } from './networks.js';
+import { Networks } from './networks.js';
 import {
   type AccountFiles,
   assertNotAbove,
@@ -17,29 +18,6 @@ import {
   RANK,
   RESERVED,
 } from './records.js';
-
-/** A key as it is shown. */
-export interface ApiKey extends KeyLimits {
-  id: string;
-  name: string;
-  role: Role;
-  /** The role that it is worth now: never more than its maker's; null while its maker is gone, disabled or expired. */
-  effective_role: Role | null;
-  /** How its token begins. */
-  prefix: string;
-  created_at: Timestamp;
-  /** Name of the caller who made it. */
-  created_by: string;
-  expires_at: Timestamp | null;
-  last_used_at: Timestamp | null;
-}
-
-interface StoredKey extends Omit<ApiKey, 'effective_role' | 'last_used_at'> {
-  /** Id of the key or user that made it; null for the operator and the system, whose keys nothing caps. */
-  made_by: string | null;
-  /** SHA-256 of the token, lower-case hex. */
-  hash: string;
-}
 
 export type TokenHolder = Holder & { kind: 'token' };
 
@@ -71,9 +49,6 @@ export interface ApiKeysOptions {
 
 const FILE = 'keys.json';
 const SHOWN = 8;
-
-/** What keys lack that were made before there were limits. */
-const BEFORE_LIMITS = { prefix: '', made_by: null, ...UNLIMITED };
 
 export class ApiKeys {
   readonly #options: ApiKeysOptions;
@@ -292,32 +267,4 @@ function operator(): TokenHolder {
 
 function limitsOf({ allowed_usages = null, allowed_identifiers = null, allowed_cidrs = null }: NewApiKey): KeyLimits {
   return { allowed_usages, allowed_identifiers, allowed_cidrs };
-}
-
-function parseKeys(file: Buffer): StoredKey[] {
-  try {
-    const { version, keys } = JSON.parse(file.toString('utf8')) as { version: unknown; keys: StoredKey[] };
-    const whole = keys.map((key: Partial<StoredKey>) => ({ ...BEFORE_LIMITS, ...key }) as StoredKey);
-    if (version === 1 && whole.every(isSound)) return whole;
-  } catch {
-    // Not JSON, or of another shape: the one message below says what to do about either.
-  }
-  throw new StartupError(
-    'auth/keys.json in the data directory is damaged. Restore it from a backup, or remove it to get a new admin key.',
-  );
-}
-
-function isSound(key: StoredKey): boolean {
-  const { id, name, role, hash, expires_at, made_by, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
-  const lists = [allowed_usages, allowed_identifiers, allowed_cidrs];
-  return (
-    /^[0-9a-f]{64}$/.test(hash) &&
-    typeof id === 'string' &&
-    typeof name === 'string' &&
-    Object.hasOwn(RANK, role) &&
-    (expires_at === null || !Number.isNaN(Date.parse(expires_at))) &&
-    (made_by === null || typeof made_by === 'string') &&
-    lists.every((list) => list === null || (Array.isArray(list) && list.every((text) => typeof text === 'string'))) &&
-    (allowed_cidrs ?? []).every((text) => parseNetwork(text) !== null)
-  );
 }

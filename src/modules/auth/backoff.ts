@@ -76,5 +76,6 @@ export class Backoff {
 }
 
 function keysOf(user: string, address: string): [string, string] {
-  return [`${address} ${user.toLowerCase()}`, address];
+  // No name is longer; whatever else somebody types takes no room.
+  return [`${address} ${user.slice(0, 64).toLowerCase()}`, address];
 }

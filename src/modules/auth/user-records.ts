@@ -24,6 +24,22 @@ export interface StoredUser extends Omit<User, 'last_login_at'> {
   password_hash: string;
 }
 
+export interface NewUser {
+  name: string;
+  role: Role;
+  /** Without one, a random password is made. Either is to be changed at the first sign-in. */
+  password?: string | undefined;
+}
+
+/** What is left out stays as it is. */
+export interface UserChange {
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
+  /** A text, or `random` true: to be changed at the next sign-in. */
+  password?: string | undefined;
+  random_password?: boolean | undefined;
+}
+
 /** An administrator who can sign in. */
 export function isAdmin({ role, disabled }: StoredUser): boolean {
   return role === 'admin' && !disabled;

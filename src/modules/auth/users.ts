@@ -7,23 +7,7 @@ import type { Actor, AuditOperation, AuditSink, Clock, Role } from '../../types.
 import type { LastUsed } from './last-used.js';
 import { assertGoodPassword, randomPassword } from './password-rules.js';
 import { type AccountFiles, assertNotAbove, type Holder, type Maker, nameTaken, RESERVED } from './records.js';
-import { isAdmin, parseUsers, type StoredUser, type User } from './user-records.js';
-
-export interface NewUser {
-  name: string;
-  role: Role;
-  /** Without one, a random password is made. Either is to be changed at the first sign-in. */
-  password?: string | undefined;
-}
-
-/** What is left out stays as it is. */
-export interface UserChange {
-  role?: Role | undefined;
-  disabled?: boolean | undefined;
-  /** A text, or `random` true: to be changed at the next sign-in. */
-  password?: string | undefined;
-  random_password?: boolean | undefined;
-}
+import { isAdmin, type NewUser, parseUsers, type StoredUser, type User, type UserChange } from './user-records.js';
 
 export interface UsersOptions {
   files: AccountFiles;
