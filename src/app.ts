@@ -67,7 +67,7 @@ export async function buildApp({ config, clock = systemClock, logger }: AppOptio
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
     ...serverOptions(config, PATIENCE, lane, secure),
-    loggerInstance: logger ?? createLog(config),
+    loggerInstance: logger ?? (await createLog(config)),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
   });

@@ -49,6 +49,10 @@ export interface Config {
   /** Size in MiB, and age in days (0 for any), at which a file of the audit log is closed. */
   auditMaxMb: number;
   auditMaxDays: number;
+  /** Whether the log is kept in files too, up to how many, and how long each is (MiB). */
+  logFile: boolean;
+  logMaxMb: number;
+  logFiles: number;
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 }
 
@@ -130,6 +134,9 @@ const settings = z.object({
   CERTMATE_TRUST_PROXY: proxies.optional(),
   CERTMATE_AUDIT_MAX_MB: wholeNumber(1, 1024).default(64),
   CERTMATE_AUDIT_MAX_DAYS: wholeNumber(0, 3650).default(0),
+  CERTMATE_LOG_FILE: flag.default(false),
+  CERTMATE_LOG_MAX_MB: wholeNumber(1, 1024).default(16),
+  CERTMATE_LOG_FILES: wholeNumber(2, 1000).default(8),
   CERTMATE_LOG_LEVEL: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -173,6 +180,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustProxy: s.CERTMATE_TRUST_PROXY ?? null,
     auditMaxMb: s.CERTMATE_AUDIT_MAX_MB,
     auditMaxDays: s.CERTMATE_AUDIT_MAX_DAYS,
+    logFile: s.CERTMATE_LOG_FILE,
+    logMaxMb: s.CERTMATE_LOG_MAX_MB,
+    logFiles: s.CERTMATE_LOG_FILES,
     logLevel: s.CERTMATE_LOG_LEVEL,
   };
 }

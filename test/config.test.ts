@@ -42,6 +42,9 @@ describe('settings', () => {
       trustProxy: null,
       auditMaxMb: 64,
       auditMaxDays: 0,
+      logFile: false,
+      logMaxMb: 16,
+      logFiles: 8,
       logLevel: 'info',
     });
   });
@@ -130,6 +133,9 @@ describe('settings', () => {
     ['CERTMATE_TRUST_PROXY', '10.0.0.0/33'],
     ['CERTMATE_AUDIT_MAX_MB', '0'],
     ['CERTMATE_AUDIT_MAX_DAYS', '-1'],
+    ['CERTMATE_LOG_FILE', 'yes'],
+    ['CERTMATE_LOG_MAX_MB', '0'],
+    ['CERTMATE_LOG_FILES', '1'],
     ['CERTMATE_LOG_LEVEL', 'loud'],
   ] as const) {
     it(`stop the start when ${variable} is ${value}, in one line that names it`, () => {
