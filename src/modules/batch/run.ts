@@ -73,7 +73,8 @@ function isStopped(job: BatchJob, { mayIssue }: RunParts, stop: AbortSignal): bo
   const { description } = job;
   if (description.state === 'running' && !mayIssue(description.owner.id)) {
     description.state = 'cancelling';
-    description.reason = 'The user or API key that began it was removed, has expired, or may no longer issue certificates.';
+    description.reason =
+      'The user or API key that began it was removed, has expired, or may no longer issue certificates.';
     job.touch();
   }
   return stop.aborted || description.state !== 'running';
