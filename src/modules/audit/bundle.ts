@@ -37,14 +37,20 @@ function auditBundle(log: Snapshot, publicKey: KeyObject, at: Date): Readable {
   const options = { mtime: at, mode: 0o600 };
   const text = (name: string, contents: string) => zip.addBuffer(Buffer.from(contents), name, options);
   // A file is opened when its turn comes, however many there are.
+  let current: Readable | undefined;
   const stream = (name: string, bytes: () => AsyncIterable<Buffer>) =>
-    zip.addReadStreamLazy(name, options, (begin) => begin(null, Readable.from(bytes(), { objectMode: false })));
+    zip.addReadStreamLazy(name, options, (begin) => {
+      current = Readable.from(bytes(), { objectMode: false });
+      begin(null, current);
+    });
 
   text('README.txt', readme(log, publicKey));
   text('public-key.pem', publicKey.export({ type: 'spki', format: 'pem' }).toString());
   text(HEAD_FILE, `${JSON.stringify(log.head)}\n`);
   for (const { name, bytes } of [log.checkpoints, ...log.files]) stream(name, bytes);
   zip.on('error', (error: Error) => output.destroy(error));
+  // Whoever goes away in the middle leaves no file open.
+  output.once('close', () => current?.destroy());
   zip.end();
   return output;
 }

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { test } from 'node:test';
+import { ZipFile } from 'yazl';
+import { filesAt } from '../../src/store/found-files.js';
+import { isZip, ZipError, zipFiles } from '../../src/store/zip-reading.js';
+import { temporaryDirectory } from './records.js';
+
+const LONG = 'a line that is said again and again\n'.repeat(30_000);
+
+const PLAIN = { forceZip64Format: false, comment: '' };
+
+async function written(
+  path: string,
+  fill: (zip: ZipFile) => void,
+  end: Parameters<ZipFile['end']>[0] = PLAIN,
+): Promise<void> {
+  const zip = new ZipFile();
+  fill(zip);
+  zip.end(end);
+  writeFileSync(path, await buffer(zip.outputStream));
+}
+
+async function read(path: string): Promise<Record<string, string>> {
+  const contents: Record<string, string> = {};
+  for (const { name, bytes } of await zipFiles(path)) contents[name] = (await buffer(bytes())).toString();
+  return contents;
+}
+
+test('files that are stored, deflated or streamed are read, in an archive with a comment as well', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  const fill = (zip: ZipFile) => {
+    zip.addBuffer(Buffer.from('plain'), 'plain.txt', { compress: false });
+    zip.addBuffer(Buffer.from(LONG), 'folder/größe.txt');
+    zip.addReadStream(Readable.from([Buffer.from('streamed '), Buffer.from('in pieces')]), 'streamed.txt');
+    zip.addBuffer(Buffer.alloc(0), 'empty.txt');
+    zip.addEmptyDirectory('nothing');
+  };
+  await written(path, fill, { ...PLAIN, comment: 'a comment behind the end record' });
+  assert.deepEqual(await read(path), {
+    'plain.txt': 'plain',
+    'folder/größe.txt': LONG,
+    'streamed.txt': 'streamed in pieces',
+    'empty.txt': '',
+  });
+});
+
+test('ZIP64 archives are read, too', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  const fill = (zip: ZipFile) => {
+    zip.addBuffer(Buffer.from(LONG), 'a.txt', { forceZip64Format: true });
+    zip.addReadStream(Readable.from([Buffer.from('b')]), 'b.txt', { forceZip64Format: true });
+  };
+  await written(path, fill, { ...PLAIN, forceZip64Format: true });
+  assert.deepEqual(await read(path), { 'a.txt': LONG, 'b.txt': 'b' });
+});
+
+test('one that is cut short or damaged is refused, never read as less', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  await written(path, (zip) => {
+    zip.addBuffer(Buffer.from(LONG), 'a.txt');
+    zip.addBuffer(Buffer.from('b'), 'b.txt');
+  });
+  const whole = readFileSync(path);
+  for (const length of [4, 30, whole.length - 22, whole.length - 1]) {
+    writeFileSync(path, whole.subarray(0, length));
+    await assert.rejects(read(path), ZipError, `${length} bytes`);
+  }
+  for (const at of [60, whole.length - 8]) {
+    const changed = Buffer.from(whole);
+    changed[at] = (changed[at] ?? 0) ^ 0xff;
+    writeFileSync(path, changed);
+    await read(path).then(
+      (contents) => assert.notDeepEqual(contents, { 'a.txt': LONG, 'b.txt': 'b' }, `byte ${at}`),
+      (error) => assert.ok(error instanceof ZipError, `byte ${at}: ${error}`),
+    );
+  }
+});
+
+test('a path stands for the files of a directory, of an archive, or for itself', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const plain = join(directory, 'a.txt');
+  const archive = join(directory, 'b.zip');
+  writeFileSync(plain, 'a');
+  await written(archive, (zip) => zip.addBuffer(Buffer.from('c'), 'c.txt'));
+  assert.deepEqual([await isZip(plain), await isZip(archive)], [false, true]);
+  const names = async (path: string) => (await filesAt(path))?.map(({ name }) => name).sort();
+  assert.deepEqual(await names(directory), ['a.txt', 'b.zip']);
+  assert.deepEqual(await names(plain), ['a.txt']);
+  assert.deepEqual(await names(archive), ['c.txt']);
+  assert.equal(await filesAt(join(directory, 'nowhere')), null);
+});
