@@ -2,7 +2,7 @@
 import type { Break, BreakReason, Verification } from './verify.js';
 
 /** What is wrong at the first bad line. */
-export const REASON_TEXT: Record<BreakReason, string> = {
+const REASON_TEXT: Record<BreakReason, string> = {
   changed: 'it is not what was written',
   missing: 'it is not there, though later ones are',
   inserted: 'something stands there that was not written there',

@@ -11,7 +11,7 @@ export interface AuditState {
 }
 
 export const AUDIT_PATH = '/audit';
-export const PAGE_LINES = 50;
+const PAGE_LINES = 50;
 
 export const FIELDS = [
   'resource_id',
