@@ -4,6 +4,7 @@ import { systemClock } from './clock.js';
 import { type Config, version } from './config.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
+import { atTheMachine } from './http/at-the-machine.js';
 import { health } from './http/health.js';
 import { openLane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
@@ -59,10 +60,13 @@ export interface AppOptions {
   clock?: Clock;
   /** Where log lines go; by default standard output. */
   logger?: FastifyBaseLogger;
+  /** Who makes requests from within this process, without credentials; absent: nobody does. */
+  operator?: string;
 }
 
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
-export async function buildApp({ config, clock = systemClock, logger }: AppOptions): Promise<FastifyInstance> {
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { config, clock = systemClock, logger, operator } = options;
   const lane = openLane();
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
@@ -73,6 +77,7 @@ export async function buildApp({ config, clock = systemClock, logger }: AppOptio
   });
   app.decorate('lane', lane);
   try {
+    if (operator !== undefined) await app.register(atTheMachine, { user: operator });
     await assemble(app, config, clock, secure);
   } catch (error) {
     await app.close();

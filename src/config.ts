@@ -187,6 +187,31 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   };
 }
 
+/** What the command is told besides: a server to go through, and whether colours are welcome. */
+export interface CommandSettings {
+  /** `CERTMATE_URL`, and the token for it; null: it works on the data directory. */
+  url: string | null;
+  token: string | null;
+  /** False where `NO_COLOR` is set (https://no-color.org), or the terminal knows none. */
+  colour: boolean;
+}
+
+/** @throws StartupError as readConfig */
+export function readCommandSettings(environment: NodeJS.ProcessEnv = process.env): CommandSettings {
+  const { CERTMATE_URL: url, CERTMATE_TOKEN: token, CERTMATE_TOKEN_FILE: file, NO_COLOR, TERM } = environment;
+  const given = publicUrl.optional().safeParse(url || undefined);
+  if (!given.success) throw new StartupError(`CERTMATE_URL ${given.error.issues[0]?.message}`);
+  const values: Record<string, string> = {};
+  if (token) values['CERTMATE_TOKEN'] = token;
+  if (file) values['CERTMATE_TOKEN_FILE'] = file;
+  readSecretFile('CERTMATE_TOKEN', values);
+  return {
+    url: given.data ?? null,
+    token: values['CERTMATE_TOKEN'] ?? null,
+    colour: !NO_COLOR && TERM !== 'dumb',
+  };
+}
+
 type Addresses = Pick<Config, 'publicUrl' | 'tls' | 'tlsCert' | 'tlsKey' | 'httpPort' | 'relyingPartyUrl'>;
 
 /** The settings that say where this instance is and what is spoken there, which must agree with one another. */

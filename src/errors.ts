@@ -84,3 +84,6 @@ export class CertMateError extends Error {
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
+
+/** Another process uses the data directory. */
+export class DirectoryInUse extends StartupError {}

@@ -10,7 +10,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { StartupError } from '../errors.js';
+import { DirectoryInUse } from '../errors.js';
 import { discard, makeDirectory, systemCode, writeNewFile } from './durable.js';
 
 const BEAT_MS = 5_000;
@@ -34,7 +34,7 @@ export interface DirectoryLock {
 
 /**
  * Takes the directory for this process; makes it (0700) if there is none.
- * @throws StartupError naming the process that has it
+ * @throws DirectoryInUse naming the process that has it
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
   await makeDirectory(path);
@@ -153,9 +153,9 @@ function parseOwner(content: string): Owner | null {
   }
 }
 
-function inUse(path: string, owner: Owner | null): StartupError {
+function inUse(path: string, owner: Owner | null): DirectoryInUse {
   const by = owner === null ? 'another process' : `process ${owner.pid}`;
-  return new StartupError(
+  return new DirectoryInUse(
     `the data directory ${path} is in use by ${by}; stop that one first, or set CERTMATE_DATA_DIR`,
   );
 }
