@@ -23,7 +23,10 @@ function readTables(area) {
   const read = async (file, chooser) => {
     if (!file) return;
     try {
-      area.value = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+      // Nobody reads so much text in a field, and laying it out takes the browser long.
+      area.hidden = text.length > 100_000;
+      area.value = text;
       chooser.setCustomValidity('');
     } catch {
       chooser.setCustomValidity('This file is not in UTF-8. Save it as “CSV UTF-8”.');

@@ -36,7 +36,10 @@ const checkbox = z.literal('on').optional();
 export const issueFields = z
   .object({
     common_name: nameUpTo(64),
-    email: upTo(254),
+    email: upTo(254).refine(
+      (value) => value === '' || /^[^\s@]+@[^\s@]+$/.test(value),
+      'Enter an e-mail address, or nothing.',
+    ),
     cert_usage: text.refine(
       (value) => /^([a-z0-9][a-z0-9-]{0,31})?$/.test(value),
       'Use small letters, digits and hyphens, at most 32 of them.',
