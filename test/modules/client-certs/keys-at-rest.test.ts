@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { buildApp } from '../../../src/app.js';
 import type { Config } from '../../../src/config.js';
+import { restore } from '../../../src/modules/backup/restore.js';
 import { type Built, build, testConfig } from '../../build.js';
 import { run, without } from '../../pki/programs.js';
+import { certmate } from '../backup/certmate.js';
 import { complaints, repaired } from '../doctor/doctored.js';
 
 const SECRET = 'w7Qp-2Zr_9xLk!4Nf8Jc0Vb3Tg6Ys1Hd';
@@ -133,6 +135,46 @@ describe('private keys at rest', () => {
     const { body } = await downloaded(after, 'old');
     assert.match(body, /BEGIN PRIVATE KEY/);
     assert.throws(() => assertKeyOf(body, old), 'it is the renewed one’s');
+  });
+
+  it('come back from a backup as they were, still encrypted', async (t) => {
+    const config = await sealed(t);
+    const built = await build(t, { config });
+    await built.issue({ identifier: 'alice' });
+    const passphrase = 'a passphrase of the backup';
+    const backup = await built.call('admin', { method: 'POST', url: '/api/ca/backup', payload: { passphrase } });
+    const place = await testConfig(t);
+    const [auditLogDir, finish] = [join(place.logDir, 'audit'), async () => undefined];
+    const source = (async function* () {
+      yield backup.rawPayload;
+    })();
+    await restore({ source, passphrase, dataDir: place.dataDir, auditLogDir, now: new Date(), finish });
+    assert.deepEqual(keyFiles(place), keyFiles(config));
+    const restored = await build(t, { config: { ...place, keyEncryption: SECRET } });
+    assert.equal((await downloaded(restored, 'alice')).body, (await downloaded(built, 'alice')).body);
+  });
+
+  it('are encrypted too where they were imported, and read where they come from a place with the same secret', async (t) => {
+    const config = await sealed(t);
+    const source = await build(t, { config });
+    await source.issue({ identifier: 'alice' });
+    await source.issue({ identifier: 'bob' });
+    const place = await testConfig(t);
+    const [from, ca] = [join(config.dataDir, '..', 'import'), join('certs', 'ca')];
+    mkdirSync(join(place.dataDir, ca), { recursive: true, mode: 0o700 });
+    cpSync(join(config.dataDir, ca), join(place.dataDir, ca), { recursive: true });
+    mkdirSync(from);
+    for (const identifier of ['alice', 'bob']) {
+      writeFileSync(join(from, `${identifier}.crt`), (await downloaded(source, identifier, 'crt')).body);
+    }
+    cpSync(keyPath(config, 'alice'), join(from, 'alice.key'));
+    writeFileSync(join(from, 'bob.key'), (await downloaded(source, 'bob')).body);
+    const { status, output } = await certmate({ ...place, keyEncryption: SECRET }, 'import-certs', '--from', from);
+    assert.equal(status, 0, output);
+    const files = Object.values(keyFiles(place));
+    assert.equal(files.length, 2);
+    for (const text of files) assert.match(text, /BEGIN ENCRYPTED/);
+    assert.deepEqual(await complaints({ ...place, keyEncryption: SECRET }), []);
   });
 
   it('stop nothing but themselves where the secret is missing: the answer names the setting', async (t) => {

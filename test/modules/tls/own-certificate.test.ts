@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import type { Config } from '../../../src/config.js';
 import { hostsOf } from '../../../src/modules/tls/hosts.js';
 import { build, MovedClock, testConfig } from '../../build.js';
+import { complaints } from '../doctor/doctored.js';
 
 const DAY = 86_400;
 const SELF = { CERTMATE_TLS: 'self' };
@@ -25,6 +26,14 @@ describe('the server certificate', () => {
     assert.equal(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
     assert.ok(certificate.verify(new X509Certificate(app.authority.pem).publicKey));
     assert.equal(Math.floor((Date.parse(certificate.validTo) - Date.parse(certificate.validFrom)) / 1000 / DAY), 90);
+  });
+
+  it('is nothing that the doctor complains of', async (t) => {
+    const { config, app } = await build(t, { environment: SELF });
+    await app.close();
+    assert.deepEqual(await complaints(config), []);
+    chmodSync(join(config.dataDir, 'tls', 'server.key'), 0o644);
+    assert.deepEqual(await complaints(config), ['tls/server.key: Others may use it (mode 0644).']);
   });
 
   it('is renewed with a new key before its last third, and the old serial number stays known', async (t) => {
