@@ -3,11 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OCSP_MAX_REQUEST } from '../../pki/ocsp.js';
 import type { Clock } from '../../types.js';
 import { headersOf } from './headers.js';
-import { requestInPath } from './request-path.js';
 import type { OcspAnswer } from './responder.js';
 
 export interface OcspLaneParts {
-  ocsp: { respond(request: Buffer, now: Date): OcspAnswer | Promise<OcspAnswer> };
+  ocsp: {
+    respond(request: Buffer, now: Date): OcspAnswer | Promise<OcspAnswer>;
+    respondToPath(path: string, now: Date): OcspAnswer | Promise<OcspAnswer>;
+  };
   clock: Clock;
   /** Counts a call from this address and gives the headers that say so; null if it must be refused, and is not counted. */
   admit: (address: string) => string[] | null;
@@ -19,6 +21,7 @@ export interface OcspLaneParts {
   closing: () => boolean;
 }
 
+/** The path of a POST; that of a GET goes on behind it. */
 const POST = '/api/ocsp';
 const GET = '/api/ocsp/';
 const JSON_STATUS = '/api/ocsp/status/';
@@ -35,21 +38,38 @@ export function ocspLane(parts: OcspLaneParts): (request: IncomingMessage, respo
     return !(trustsProxies && headers['x-forwarded-for'] !== undefined) && !closing();
   }
 
-  function answer(request: IncomingMessage, response: ServerResponse, limits: string[], der: Buffer): void {
-    const now = clock.now();
-    const send = (said: OcspAnswer): void => {
-      const { text } = said;
-      const headers = headersOf(said, now);
-      headers.push('content-length', String(text.length), 'x-request-id', requestId(request), ...limits);
-      response.writeHead(200, headers);
-      // A string goes out in one piece with the headers; a Buffer would go apart from them.
-      response.end(text, 'latin1');
-    };
-    const said = ocsp.respond(der, now);
-    // A promise costs more than the answer: there is one only where something has to be signed.
-    if (said instanceof Promise) void said.then(send);
-    else send(said);
+  function send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    limits: string[],
+    said: OcspAnswer,
+    now: Date,
+  ): void {
+    const { text } = said;
+    const headers = headersOf(said, now);
+    headers.push('content-length', String(text.length), 'x-request-id', requestId(request), ...limits);
+    response.writeHead(200, headers);
+    // A string goes out in one piece with the headers; a Buffer would go apart from them.
+    response.end(text, 'latin1');
   }
+
+  /** @param ask gives the answer; `asked` is what it is asked for */
+  function answer<Asked>(
+    request: IncomingMessage,
+    response: ServerResponse,
+    limits: string[],
+    ask: (asked: Asked, now: Date) => OcspAnswer | Promise<OcspAnswer>,
+    asked: Asked,
+  ): void {
+    const now = clock.now();
+    const said = ask(asked, now);
+    // A promise costs more than the answer: there is one only where something has to be signed.
+    if (said instanceof Promise) void said.then((signed) => send(request, response, limits, signed, now));
+    else send(request, response, limits, said, now);
+  }
+
+  const byBytes = (der: Buffer, now: Date) => ocsp.respond(der, now);
+  const byPath = (path: string, now: Date) => ocsp.respondToPath(path, now);
 
   return (request, response) => {
     const { method, url = '', headers, socket } = request;
@@ -63,8 +83,8 @@ export function ocspLane(parts: OcspLaneParts): (request: IncomingMessage, respo
     if (!isUsual(request)) return false;
     const limits = admit(socket.remoteAddress ?? '');
     if (limits === null) return false;
-    if (method === 'GET') answer(request, response, limits, requestInPath(url.slice(GET.length)));
-    else readBody(request, Number(length), (body) => answer(request, response, limits, body));
+    if (method === 'GET') answer(request, response, limits, byPath, url.slice(POST.length));
+    else readBody(request, Number(length), (body) => answer(request, response, limits, byBytes, body));
     return true;
   };
 }

@@ -11,6 +11,10 @@ const MOST_KEPT = 200_000;
 /** The longest plain request for one CertID: SHA-512 and a serial number of 64 octets. */
 const LONGEST_KEY = 256;
 
+/** Paths of GET requests that are remembered, and the longest of them. */
+const MOST_PATHS = 50_000;
+const LONGEST_PATH = 512;
+
 /** An answer without nonce for one CertID. */
 export class Presigned implements OcspAnswer {
   readonly serial: Serial;
@@ -49,6 +53,8 @@ export class Presigned implements OcspAnswer {
 export class PresignedAnswers {
   /** In the order of signing. */
   readonly #answers = new Map<string, Presigned>();
+  /** By the path of a GET as its client spells it, so that usual ones need not be decoded either. */
+  readonly #byPath = new Map<string, Presigned>();
 
   get size(): number {
     return this.#answers.size;
@@ -73,6 +79,17 @@ export class PresignedAnswers {
     this.#answers.set(key, answer);
   }
 
+  /** The answer that was given to a GET with exactly this path; it may have become old or untrue since. */
+  atPath(path: string): Presigned | undefined {
+    return this.#byPath.get(path);
+  }
+
+  putPath(path: string, answer: Presigned): void {
+    if (path.length > LONGEST_PATH) return;
+    if (this.#byPath.size >= MOST_PATHS) this.#byPath.clear();
+    this.#byPath.set(path, answer);
+  }
+
   /**
    * Takes out those signed at `before` (ms) or earlier that nobody has asked for since.
    * @returns the requests of the others, at most so many, signed longest ago first
@@ -88,6 +105,7 @@ export class PresignedAnswers {
   }
 
   clear(): void {
+    this.#byPath.clear();
     this.#answers.clear();
   }
 }

@@ -15,6 +15,7 @@ import {
 import type { Clock, KeyType, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
 import { certifyDelegate, type Delegate, type DelegateIssuer, isDueForRotation } from './delegate.js';
 import { Presigned, PresignedAnswers } from './presigned.js';
+import { requestInPath } from './request-path.js';
 import { Tallies } from './tallies.js';
 
 /** What the inventory knows of a serial number. */
@@ -144,6 +145,18 @@ export class OcspResponder {
     } catch (error) {
       return this.#fail(error);
     }
+  }
+
+  /**
+   * The same for the request of a GET.
+   * @param path what follows `/ocsp` in its URL
+   */
+  respondToPath(path: string, now = this.#parts.clock.now()): OcspAnswer | Promise<OcspAnswer> {
+    const kept = this.#presigned.atPath(path);
+    if (kept !== undefined && this.#holds(kept, now)) return this.#leaves(kept);
+    const answer = this.respond(requestInPath(path), now);
+    if (answer instanceof Presigned) this.#presigned.putPath(path, answer);
+    return answer;
   }
 
   #answer(request: Buffer): OcspAnswer | Promise<OcspAnswer> {

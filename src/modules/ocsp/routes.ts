@@ -12,7 +12,7 @@ import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';
 import { headersOf, OCSP_RESPONSE } from './headers.js';
 import { ocspLane } from './lane.js';
-import { requestInPath } from './request-path.js';
+import type { OcspAnswer } from './responder.js';
 import { ocspStatus, serialParams } from './schema.js';
 
 export const isOcspPath = (url: string): boolean => url.startsWith('/api/ocsp/');
@@ -49,7 +49,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
     { schema: { summary: 'Answer an OCSP request (RFC 6960) in DER', tags, response: { 200: binary(OCSP_RESPONSE) } } },
     async (request, reply) => {
       const der = Buffer.isBuffer(request.body) ? request.body : NOTHING;
-      return (await answer(request, reply, der)) ?? reply;
+      return answer(request, reply, await ocsp.respond(der)) ?? reply;
     },
   );
 
@@ -64,8 +64,8 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
         },
       },
       async (request, reply) => {
-        const der = requestInPath(request.raw.url?.slice(PREFIX.length) ?? '');
-        return (await answer(request, reply, der)) ?? reply;
+        const said = await ocsp.respondToPath(request.raw.url?.slice(PREFIX.length) ?? '');
+        return answer(request, reply, said) ?? reply;
       },
     );
   }
@@ -106,8 +106,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
   );
 
   /** The answer to send, its headers set; null where 304 has been sent instead. */
-  async function answer(request: FastifyRequest, reply: FastifyReply, der: Buffer): Promise<Buffer | null> {
-    const said = await ocsp.respond(der);
+  function answer(request: FastifyRequest, reply: FastifyReply, said: OcspAnswer): Buffer | null {
     const headers = headersOf(said, clock.now());
     for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
     const { cache, etag, text } = said;

@@ -110,6 +110,34 @@ describe('an OCSP request gets the same answer on both ways:', () => {
     assert.equal(head.body.length, 0);
   });
 
+  test('a path asked for again and again tells of each change at once', async (t) => {
+    const built = await listening(t);
+    const { app, call, issue } = built;
+    const { identifier, serial_number = '' } = await issue();
+    const der = ocspRequest([certId(app.authority.certificate, serial_number)]);
+    const path = `/api/ocsp/${encodeURIComponent(der.toString('base64'))}`;
+    const say = async () => {
+      const first = await overSocket(built, 'GET', path);
+      const again = await overSocket(built, 'GET', path);
+      assert.deepEqual(again.body, first.body);
+      return first.body.toString('hex');
+    };
+    // certStatus of RFC 6960 §4.2.1: [0] NULL for good, [1] { revocationTime … } for revoked.
+    const isRevoked = (answer: string) => /a1(11|16)180f3230/.test(answer);
+    assert.equal(isRevoked(await say()), false);
+    for (const [step, revoked] of [
+      ['revoke', true],
+      ['unhold', false],
+      ['revoke', true],
+    ] as const) {
+      const url = `/api/client-certs/${identifier}/${step}`;
+      const payload = step === 'revoke' ? { payload: { reason: 'certificateHold' } } : {};
+      const answer = await call('admin', { method: 'POST', url, ...payload });
+      assert.equal(answer.statusCode, 200, answer.body);
+      assert.equal(isRevoked(await say()), revoked, step);
+    }
+  });
+
   test('the id of a request is echoed, or made', async (t) => {
     const built = await listening(t);
     const given = await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-request-id': 'mine-1' } });
