@@ -62,11 +62,16 @@ async function listen(app: FastifyInstance, { host, port, httpPort, tls }: Confi
 /** Reads again what operators change while the server runs. What cannot be read leaves everything as it was. */
 async function reload(app: FastifyInstance): Promise<void> {
   await app.tls?.refresh();
-  try {
-    await app.profiles.reload();
-    app.log.info({ signal: 'SIGHUP' }, 'profiles and TLS certificate read again');
-  } catch (error) {
-    app.log.error({ err: error }, `the profiles stay as they were: ${(error as Error).message}`);
+  for (const [what, part] of [
+    ['profiles', app.profiles],
+    ['settings', app.settings],
+  ] as const) {
+    try {
+      await part.reload();
+      app.log.info({ signal: 'SIGHUP' }, `${what} read again`);
+    } catch (error) {
+      app.log.error({ err: error }, `the ${what} stay as they were: ${(error as Error).message}`);
+    }
   }
 }
 

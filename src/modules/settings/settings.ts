@@ -60,7 +60,15 @@ export class Settings {
   /** @throws StartupError the file is damaged, or a newer version wrote it: its limits must not be dropped unseen */
   static async open(parts: SettingsParts): Promise<Settings> {
     const file = await parts.files.read(FILE);
-    return new Settings(parts, file === null ? emptyValues() : parseStored(file));
+    return new Settings(parts, parseFile(file));
+  }
+
+  /**
+   * Reads the file again, after somebody has changed it by hand.
+   * @throws StartupError it is damaged: then everything stays as it was
+   */
+  reload(): Promise<void> {
+    return this.#exclusively(async () => this.#obey(parseFile(await this.#parts.files.read(FILE))));
   }
 
   /** Every value in force. A change makes a new object; this one stays as it is. */
@@ -97,21 +105,16 @@ export class Settings {
    */
   async change(change: unknown, actor: Actor): Promise<Changed[]> {
     const checked = parseChange(change);
-    const result = this.#changing.then(() => this.#apply(checked, actor));
-    this.#changing = result.catch(() => undefined);
-    return result;
+    return this.#exclusively(() => this.#apply(checked, actor));
   }
 
   async #apply(change: SettingsChange, actor: Actor): Promise<Changed[]> {
     const set = merged(this.#set, change);
-    const current = this.#inForce(set);
-    const changed = this.#differences(set, current);
+    const changed = this.#differences(set, this.#inForce(set));
     if (changed.length === 0) return [];
     const stored = { schema_version: VERSION, ...withoutEmpty(set) };
     await this.#parts.files.write(FILE, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600 });
-    this.#set = set;
-    this.#current = current;
-    for (const listener of this.#listeners) listener(current);
+    this.#obey(set);
     await this.#parts.audit.record({
       operation: 'settings_update',
       resource_type: 'settings',
@@ -121,6 +124,18 @@ export class Settings {
       details: { changes: Object.fromEntries(changed.map(({ setting, ...values }) => [setting, values])) },
     });
     return changed;
+  }
+
+  #obey(set: Values): void {
+    this.#set = set;
+    this.#current = this.#inForce(set);
+    for (const listener of this.#listeners) listener(this.#current);
+  }
+
+  #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#changing.then(work);
+    this.#changing = result.catch(() => undefined);
+    return result;
   }
 
   /** Those that are set otherwise: also one that is set to what it was by default, and holds from now on whatever that is. */
@@ -184,7 +199,8 @@ function valueOf(values: SettingsValues, section: Section, name: string): Value 
   return (values[section] as Record<string, Value>)[name] as Value;
 }
 
-function parseStored(file: Buffer): Values {
+function parseFile(file: Buffer | null): Values {
+  if (file === null) return emptyValues();
   let json: unknown;
   try {
     json = JSON.parse(file.toString('utf8'));

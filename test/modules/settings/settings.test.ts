@@ -218,6 +218,21 @@ describe('a file of settings', () => {
     });
   }
 
+  it('that was changed by hand is in force when it is read again; a damaged one changes nothing', async (t) => {
+    const { app, set, get, file } = await withSettings(t);
+    await set({ rate_limits: { create: 60 } });
+    await writeFile(file, '{"schema_version":1,"rate_limits":{"login":9},"renewal":{"cron":"0 5 * * *"}}');
+    await app.settings.reload();
+    const { rate_limits, renewal } = await get();
+    assert.deepEqual([rate_limits['create'], rate_limits['login'], renewal.cron], [30, 9, '0 5 * * *']);
+    assert.equal(app.scheduler.nextRun('renewal')?.getHours(), 5);
+    await writeFile(file, '{"schema_version":1,"rate_limits":{"login":"many"}}');
+    await assert.rejects(app.settings.reload(), /settings\.json in the data directory is damaged: rate_limits\.login/);
+    assert.equal((await get()).rate_limits['login'], 9);
+    await set({ rate_limits: { crl: 70 } });
+    assert.deepEqual(JSON.parse(await readFile(file, 'utf8')).rate_limits, { crl: 70, login: 9 });
+  });
+
   it('is part of a backup, and in force again after a restore', async (t) => {
     const first = await withSettings(t);
     await first.set({ rate_limits: { login: 3 }, appearance: { instance_name: 'ACME CA' } });
