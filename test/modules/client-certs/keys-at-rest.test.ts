@@ -9,6 +9,7 @@ import { buildApp } from '../../../src/app.js';
 import type { Config } from '../../../src/config.js';
 import { restore } from '../../../src/modules/backup/restore.js';
 import { type Built, build, testConfig } from '../../build.js';
+import { waitFor } from '../../interop/programs.js';
 import { run, without } from '../../pki/programs.js';
 import { certmate } from '../backup/certmate.js';
 import { complaints, repaired } from '../doctor/doctored.js';
@@ -181,6 +182,15 @@ describe('private keys at rest', () => {
     const config = await sealed(t);
     const first = await build(t, { config });
     const { serial_number: serial } = await first.issue({ identifier: 'alice' });
+    const begun = await first.call('admin', {
+      method: 'POST',
+      url: '/api/client-certs/batch',
+      headers: { prefer: 'respond-async' },
+      payload: { headers: ['common_name', 'identifier'], rows: [['bob', 'bob']] },
+    });
+    const job = String(begun.headers.location);
+    const isDone = async () => (await first.call('admin', { url: job })).json().state === 'completed';
+    await waitFor(isDone, () => job);
     await first.app.close();
     const without = { ...config, keyEncryption: null };
     const built = await build(t, { config: without });
@@ -190,11 +200,15 @@ describe('private keys at rest', () => {
       assert.equal(refused.json().code, 'KEY_LOCKED');
       assert.match(refused.json().message, /CERTMATE_KEY_ENCRYPTION/);
     }
+    const results = await built.call('admin', { url: `${job}/results.zip` });
+    assert.equal(results.json().code, 'KEY_LOCKED');
     assert.equal((await downloaded(built, 'alice', 'crt')).statusCode, 200);
     const status = await built.app.inject(`/api/ocsp/status/${serial}`);
     assert.equal(status.json().certificate_status, 'good');
-    const complaint = 'certs/client/api-mtls/alice/cert.key: It is encrypted.';
-    assert.deepEqual(await complaints(without), [complaint]);
+    assert.deepEqual(
+      await complaints(without),
+      ['alice', 'bob'].map((identifier) => `certs/client/api-mtls/${identifier}/cert.key: It is encrypted.`),
+    );
   });
 
   it('stop the start where the secret is another one, in a line that names the setting and a certificate', async (t) => {
