@@ -16,7 +16,7 @@ import type { Signer } from '../../crypto/signer.js';
 import { CertMateError } from '../../errors.js';
 import type { AuditEvent, AuditSink, Clock, Log, Timestamp } from '../../types.js';
 import { CHECKPOINT_EVERY, type Checkpoint, readCheckpoint, signCheckpoint } from './checkpoint.js';
-import { formatLine, GENESIS, type Link } from './line.js';
+import { formatLine, GENESIS, type Link, parseLine } from './line.js';
 import { type AuditPage, type AuditQuery, AuditSearch, type SearchedFile } from './query.js';
 import { resume, structuralBreak } from './resume.js';
 import { type Limits, Segment } from './segment.js';
@@ -99,12 +99,17 @@ export class AuditTrail implements AuditSink {
   #closed = false;
   /** What is wrong, in words for an operator; null if nothing is known to be. */
   #problem: string | null;
+  /** That of it which no verification can take back. */
+  readonly #lasting: string | null;
+  /** How many lines this process has written, by operation and status; and how many it could not write. */
+  readonly counts = new Map<string, { operation: string; status: string; count: number }>();
+  failures = 0;
 
   private constructor(
     options: TrailOptions,
     signer: Signer,
     segment: Segment,
-    start: { last: Link; covered: number; problem: string | null },
+    start: { last: Link; covered: number; problem: string | null; lasting: string | null },
   ) {
     this.#options = options;
     this.#signer = signer;
@@ -114,6 +119,7 @@ export class AuditTrail implements AuditSink {
     this.#last = start.last;
     this.#covered = start.covered;
     this.#problem = start.problem;
+    this.#lasting = start.lasting;
   }
 
   /**
@@ -131,12 +137,13 @@ export class AuditTrail implements AuditSink {
     const segment = new Segment(options.limits ?? { bytes: Number.POSITIVE_INFINITY, age: 0 });
     await segment.begin(linesOfLast(log), { seq: end.last.seq + 1, at: now });
     const torn = await structuralBreak(log);
-    const problem =
+    const lasting =
       made && end.last.seq > 0
         ? 'the audit signing key was missing and is new: what the audit log held before is not proven'
-        : (end.problem ?? torn);
+        : null;
+    const problem = lasting ?? end.problem ?? torn;
     if (problem !== null) options.report.error({ last_seq: end.last.seq, head_seq: head.seq }, problem);
-    const trail = new AuditTrail(options, signer, segment, { last: end.last, covered, problem });
+    const trail = new AuditTrail(options, signer, segment, { last: end.last, covered, problem, lasting });
     await trail.#writeHead();
     return trail;
   }
@@ -148,6 +155,25 @@ export class AuditTrail implements AuditSink {
   /** The last line on disk. */
   get head(): Link {
     return this.#last;
+  }
+
+  /** The number of the last line that a checkpoint covers. */
+  get covered(): number {
+    return this.#covered;
+  }
+
+  /**
+   * Whether the log ends, on disk, with the line that was written last: nobody has cut it off or changed that line. It
+   * costs one short read.
+   */
+  async tailHolds(): Promise<boolean> {
+    const before = this.#last;
+    const text = await this.#options.log.still(() => this.#options.log.lastLine());
+    const parsed = text === null ? null : parseLine(text);
+    if (parsed === null) return before.seq === 0 && text === null;
+    const { seq, hash } = parsed.line;
+    // Lines may have been added meanwhile; then they are there, and whole.
+    return parsed.intact && (seq > before.seq || (seq === before.seq && hash === before.hash));
   }
 
   /** What is wrong with the trail as far as it is known without reading all of it. */
@@ -264,6 +290,7 @@ export class AuditTrail implements AuditSink {
       try {
         await Promise.all(texts.map((text) => this.#options.log.append(text)));
       } catch (error) {
+        this.failures += written.length;
         for (const { reject } of written) reject(error);
         continue;
       }
@@ -273,9 +300,19 @@ export class AuditTrail implements AuditSink {
       if (first !== undefined) this.#segment.wrote(link.seq - written.length + 1, first.at);
       if (texts.length > 0 && link.seq % CHECKPOINT_EVERY === 0) await this.#writeCheckpoint();
       this.#headTimer ??= setTimeout(() => this.#signHead(), HEAD_DELAY).unref();
-      for (const { resolve } of written) resolve();
+      for (const { event, resolve } of written) {
+        this.#count(event);
+        resolve();
+      }
     }
     this.#writing = null;
+  }
+
+  #count({ operation, status }: AuditEvent): void {
+    const key = `${operation} ${status}`;
+    const tally = this.counts.get(key) ?? { operation, status, count: 0 };
+    tally.count += 1;
+    this.counts.set(key, tally);
   }
 
   /** A file that is closed ends with a checkpoint. One that cannot be closed goes on growing, and is tried again later. */
@@ -329,7 +366,9 @@ export class AuditTrail implements AuditSink {
       return verifyLog({ ...(await stored()), head, publicKey: this.#signer.publicKey });
     });
     this.#verified = { at: timestamp(clock.now()), result };
-    if (result.first_bad !== null) {
+    // Files that were put back as they were are in order again.
+    if (result.first_bad === null) this.#problem = this.#lasting;
+    else {
       this.#problem = `the audit log is broken at line ${result.first_bad.seq}`;
       report.error({ first_bad: result.first_bad }, 'the audit log is broken');
     }

@@ -293,6 +293,17 @@ describe('somebody who puts back an older copy of the whole directory, checkpoin
   });
 });
 
+test('what was put back as it was is in order again, and said to be', async (t) => {
+  const { where, trail } = await filled(t);
+  const [, second] = filesOf(where);
+  const text = readFileSync(second.path);
+  rmSync(second.path);
+  assert.equal((await trail.verify()).ok, false);
+  writeFileSync(second.path, text);
+  assert.equal((await trail.verify()).ok, true);
+  assert.equal(trail.problem, null);
+});
+
 describe('somebody who takes away signatures', () => {
   test('all of them: the lines are not proven', async (t) => {
     const { where, trail } = await filled(t);
