@@ -1,4 +1,6 @@
-// The menu of one's own account closes when it is left.
+// The navigation shows where one is, also where it is wider than the window; the menu of one's account closes when it is left.
+
+document.querySelector('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 
 const menu = document.querySelector('details.account');
 if (menu) {
