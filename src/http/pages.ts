@@ -94,7 +94,7 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
     if (code === 'PASSWORD_CHANGE_REQUIRED') return reply.redirect('/password', 303);
     if (status >= 500) request.log.error({ err: error }, 'a page failed');
     if (retryAfter !== null) reply.header('retry-after', retryAfter);
-    return reply.code(status).page('error', { title }, { status, message });
+    return reply.code(status).page('error', { title }, { code, status, message });
   });
   // The whole server's: browsers get a page for an unknown address; programs, and all under /api, the API's answer.
   app.setNotFoundHandler((request, reply) => {

@@ -62,6 +62,10 @@ test('pages for what is not there or not allowed say what to do, in the dress of
   assert.equal(forbidden.statusCode, 403);
   assert.match(forbidden.body, /<nav class="nav"[\s\S]*<h1>Not allowed<\/h1>/);
   assert.match(forbidden.body, /with the role <b>viewer<\/b>\. An administrator can change that\./);
+  const expired = await browser.send('/theme', { _csrf: 'old' });
+  assert.equal(expired.statusCode, 403);
+  assert.match(expired.body, /<h1>Form expired<\/h1>/);
+  assert.doesNotMatch(expired.body, /An administrator can change that/, 'a role has nothing to do with it');
   const stranger = await new Browser(app).open('/no-such-page');
   assert.equal(stranger.statusCode, 404);
   assert.match(stranger.body, /href="\/login">Sign in</);
