@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
-import { type Built, build } from '../../build.js';
+import { type Built, build, MovedClock } from '../../build.js';
 import { certId, ocspRequest } from './request.js';
 
 interface Said {
@@ -47,7 +47,9 @@ const stable = (headers: IncomingHttpHeaders | Record<string, unknown>) => {
 };
 
 async function listening(t: Parameters<typeof build>[0], environment: Record<string, string> = {}) {
-  const built = await build(t, { environment: { CERTMATE_RATE_LIMITS: 'on', ...environment } });
+  // A clock that stands still: two answers that differ by a second would differ in their headers.
+  const clock = new MovedClock();
+  const built = await build(t, { clock, environment: { CERTMATE_RATE_LIMITS: 'on', ...environment } });
   await built.app.listen({ host: '127.0.0.1', port: 0 });
   return built;
 }
