@@ -42,6 +42,7 @@ import { crlRoutes } from './modules/crl/routes.js';
 import { dashboardPlugin } from './modules/dashboard/plugin.js';
 import { foundation } from './modules/foundation/plugin.js';
 import { idempotencyPlugin } from './modules/idempotency/plugin.js';
+import { monitoring } from './modules/monitoring/plugin.js';
 import { ocspPlugin } from './modules/ocsp/plugin.js';
 import { answerMalformed, isOcspPath, ocspRoutes } from './modules/ocsp/routes.js';
 import { profilesPlugin } from './modules/profiles/plugin.js';
@@ -129,6 +130,7 @@ async function assemble(
   await app.register(rateLimit, { enabled: config.rateLimits, limits: app.settings.current.rate_limits });
   app.settings.subscribe(({ rate_limits }) => Object.assign(app.rateLimits, rate_limits));
   await app.register(batch);
+  await app.register(monitoring);
 
   await app.register(publicScope(caRoutes, crlRoutes, ocspRoutes), { prefix: '/api' });
   await app.register(

@@ -53,11 +53,17 @@ export class Scheduler {
     return this.#tasks.get(name)?.scheduled?.getNextRun() ?? null;
   }
 
-  /** Names of the tasks that failed last time or will never run again. */
+  /** Every task: when it runs next, if it does; whether it failed last time or, though not suspended, will never run again. */
+  get tasks(): { name: string; next: Date | null; ailing: boolean }[] {
+    return [...this.#tasks].map(([name, { failure, scheduled }]) => {
+      const next = this.nextRun(name);
+      return { name, next, ailing: failure !== null || (scheduled !== null && next === null) };
+    });
+  }
+
+  /** Names of those that ail. */
   get ailing(): string[] {
-    return [...this.#tasks]
-      .filter(([name, { failure, scheduled }]) => failure !== null || (scheduled !== null && !this.nextRun(name)))
-      .map(([name]) => name);
+    return this.tasks.filter(({ ailing }) => ailing).map(({ name }) => name);
   }
 
   /** Stops all of them. A run that has begun goes on to its end. */

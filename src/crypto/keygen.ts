@@ -32,6 +32,7 @@ export class KeyGenerator {
   /** Requests for quick keys that are not on their way yet, oldest first. */
   #quickWaiting: Waiter[] = [];
   #quickBusy = false;
+  readonly #made = new Map<KeyType, number>();
   /** Keys made ahead, for each type that `warm` named. */
   readonly #stock = new Map<KeyType, KeyObject[]>();
   #busy = 0;
@@ -77,6 +78,21 @@ export class KeyGenerator {
     if (!isRsa(type) || this.#stock.has(type)) return;
     this.#stock.set(type, []);
     this.#advance();
+  }
+
+  /** How many keys of each type it has made. */
+  get made(): ReadonlyMap<KeyType, number> {
+    return this.#made;
+  }
+
+  /** How many keys of each warmed type are ready. */
+  *stock(): Generator<[type: KeyType, ready: number]> {
+    for (const [type, keys] of this.#stock) yield [type, keys.length];
+  }
+
+  /** How many requests wait that nobody works on yet. */
+  get waiting(): { rsa: number; quick: number } {
+    return { rsa: this.#waiting.length, quick: this.#quickWaiting.length };
   }
 
   /**
@@ -156,7 +172,9 @@ export class KeyGenerator {
 
   async #make(pool: Piscina<KeyType[], KeyObject[]>, types: KeyType[]): Promise<KeyObject[]> {
     try {
-      return await pool.run(types);
+      const keys = await pool.run(types);
+      for (const type of types) this.#made.set(type, (this.#made.get(type) ?? 0) + 1);
+      return keys;
     } catch (error) {
       if (this.#closed) throw closing();
       throw error;

@@ -13,8 +13,8 @@ import { useZod } from './api.js';
 export type Reading = number | Iterable<{ labels: Record<string, string>; value: number }>;
 
 export interface Metrics {
-  /** A number that goes up and down. @param labels names of the labels that `read` gives */
-  gauge(name: string, help: string, read: () => Reading, labels?: string[]): void;
+  /** A number that goes up and down; there may be none. @param labels names of the labels that `read` gives */
+  gauge(name: string, help: string, read: () => Reading | Promise<Reading>, labels?: string[]): void;
   /** A number that only grows while the process lives; its name ends in `_total`. */
   counter(name: string, help: string, read: () => Reading, labels?: string[]): void;
   /**
@@ -48,9 +48,12 @@ function createMetrics(registry: Registry): Metrics {
   return {
     gauge(name, help, read, labelNames = []) {
       const gauge: Gauge<string> = new Gauge({ name, help, labelNames, registers, collect });
-      function collect(): void {
+      async function collect(): Promise<void> {
+        const reading = await read();
         gauge.reset();
-        for (const { labels, value } of samples(read())) gauge.set(labels, value);
+        // Without labels a reset leaves a zero, which is a reading that nobody has given.
+        if (labelNames.length === 0) gauge.remove();
+        for (const { labels, value } of samples(reading)) gauge.set(labels, value);
       }
     },
     counter(name, help, read, labelNames = []) {
@@ -75,11 +78,39 @@ function samples(reading: Reading): Iterable<{ labels: Record<string, string>; v
   return typeof reading === 'number' ? [{ labels: {}, value: reading }] : reading;
 }
 
+/** What was answered, and how long it took, by the class of the access table: a few series however many routes there are. */
+function countAnswers(app: FastifyInstance): void {
+  const answers = new Map<string, { labels: { class: string; status: string }; value: number }>();
+  const observe = app.metrics.histogram(
+    'certmate_http_request_duration_seconds',
+    'From the arrival of a request to the end of its answer. The shortest way of OCSP is not among them.',
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    'class',
+  );
+  app.metrics.counter(
+    'certmate_http_responses_total',
+    'Answers by class of route and kind of status. The shortest way of OCSP is not among them.',
+    () => answers.values(),
+    ['class', 'status'],
+  );
+  app.addHook('onResponse', (request, reply, done) => {
+    const limit = request.routeOptions.config.access?.limit ?? 'unknown';
+    const status = `${Math.floor(reply.statusCode / 100)}xx`;
+    const key = `${limit} ${status}`;
+    const tally = answers.get(key) ?? { labels: { class: limit, status }, value: 0 };
+    tally.value += 1;
+    answers.set(key, tally);
+    observe(reply.elapsedTime / 1000, limit);
+    done();
+  });
+}
+
 /** Decorates `app.metrics` and serves it. */
 export const metrics = plugin(
   async (app: FastifyInstance) => {
     const registry = new Registry();
     app.decorate('metrics', createMetrics(registry));
+    countAnswers(app);
     const routes: FastifyPluginAsyncZod = async (scope) => {
       useZod(scope);
       scope.get(

@@ -16,6 +16,8 @@ export interface AppendLogOptions {
    * was cut off and how many. Nobody was ever told that such a line is kept.
    */
   onTornTail?: (tail: { position: number; bytes: number }) => void;
+  /** Told how long each sync took (seconds); some lines share one. */
+  onSynced?: ((seconds: number) => void) | undefined;
 }
 
 interface Waiting {
@@ -33,14 +35,16 @@ export class AppendLog {
   /** Set once and for good: the file's end could not be put right again. */
   #broken: unknown = null;
   #closed = false;
+  readonly #onSynced: AppendLogOptions['onSynced'];
 
-  private constructor(handle: FileHandle, size: number) {
+  private constructor(handle: FileHandle, size: number, onSynced: AppendLogOptions['onSynced']) {
     this.#handle = handle;
     this.#size = size;
+    this.#onSynced = onSynced;
   }
 
   /** Opens the log, or makes it, with its directory. An incomplete last line is cut off. */
-  static async open(path: string, { mode = 0o600, onTornTail }: AppendLogOptions = {}): Promise<AppendLog> {
+  static async open(path: string, { mode = 0o600, onTornTail, onSynced }: AppendLogOptions = {}): Promise<AppendLog> {
     const handle = await openOrCreate(path, mode);
     try {
       const { size } = await handle.stat();
@@ -50,7 +54,7 @@ export class AppendLog {
         await handle.sync();
         onTornTail?.({ position: end, bytes: size - end });
       }
-      return new AppendLog(handle, end);
+      return new AppendLog(handle, end, onSynced);
     } catch (error) {
       await handle.close();
       throw error;
@@ -121,7 +125,9 @@ export class AppendLog {
         const { bytesWritten } = await this.#handle.write(bytes, written, null, this.#size + written);
         written += bytesWritten;
       }
+      const began = performance.now();
       await this.#handle.datasync();
+      this.#onSynced?.((performance.now() - began) / 1000);
     } catch (error) {
       await this.#takeBack(error);
       throw storageError(error);

@@ -63,7 +63,7 @@ export class Counters {
 
   /** See Inventory. */
   commonest(field: CountedField, most: number): string[] {
-    const counts = { usage: this.#usages, organization: this.#organizations, tag: this.#tags }[field];
+    const counts = this.tally(field);
     // One pass that sorts only the few that are given back: there may be as many names as certificates.
     const top: [value: string, uses: number][] = [];
     for (const entry of counts) {
@@ -74,6 +74,17 @@ export class Counters {
       if (top.length > most) top.pop();
     }
     return top.map(([value]) => value);
+  }
+
+  /** See Inventory. */
+  tally(field: CountedField | 'key_algorithm'): ReadonlyMap<string, number> {
+    const tallies = {
+      usage: this.#usages,
+      organization: this.#organizations,
+      tag: this.#tags,
+      key_algorithm: this.#keyAlgorithms,
+    };
+    return tallies[field];
   }
 
   /** See Inventory. */

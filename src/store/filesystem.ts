@@ -41,6 +41,10 @@ export class FilesystemStore implements Store {
     return this.#parts.inventory;
   }
 
+  get journalBytes(): number {
+    return this.#parts.journal.size;
+  }
+
   async create(record: CertificateRecord, files: CertificateFiles): Promise<void> {
     this.#assertOpen();
     const { inventory, directories, journal, locks, clock } = this.#parts;

@@ -107,6 +107,8 @@ export interface Inventory {
   countsOf(query: InventoryQuery, now: Date): StatusCounts;
   /** The values that most certificates have, `most` at most; the commonest first. Without deleted certificates. */
   commonest(field: CountedField, most: number): string[];
+  /** How many certificates have each value of a field; it goes on changing. Without deleted certificates. */
+  tally(field: CountedField | 'key_algorithm'): ReadonlyMap<string, number>;
   /**
    * How many certificates expire from each moment to the next, one number less than moments; ascending. Those that are
    * revoked, held or deleted do not count.

@@ -33,11 +33,14 @@ export interface JournalOptions {
   onProblem: (problem: Problem) => void;
   /** Bytes of journal after which a snapshot is due, if that is more than half the snapshot. */
   rotateAfter?: number;
+  /** Told how long each sync took (seconds). */
+  onSynced?: ((seconds: number) => void) | undefined;
 }
 
 export class Journal {
   readonly #directory: string;
   readonly #rotateAfter: number;
+  readonly #onSynced: JournalOptions['onSynced'];
   #log: AppendLog;
   #generation: number;
   #nextSeq: number;
@@ -59,12 +62,13 @@ export class Journal {
     log: AppendLog,
     generation: number,
     reading: JournalReading,
-    rotateAfter: number,
+    { rotateAfter = SMALLEST_ROTATED_BYTES, onSynced }: JournalOptions,
   ) {
     this.#directory = directory;
     this.#log = log;
     this.#generation = generation;
     this.#rotateAfter = rotateAfter;
+    this.#onSynced = onSynced;
     this.#nextSeq = reading.lastSeq + 1;
     this.#snapshotBytes = reading.snapshotBytes;
     this.#olderBytes = reading.journalBytes - log.size;
@@ -79,6 +83,7 @@ export class Journal {
     const generation = generations.journals.at(-1) ?? generations.snapshot ?? FIRST_GENERATION;
     let torn = false;
     const log = await AppendLog.open(join(directory, journalName(generation)), {
+      onSynced: options.onSynced,
       onTornTail: ({ position, bytes }) => {
         torn = true;
         options.onProblem({
@@ -93,7 +98,7 @@ export class Journal {
       const reading = readJournal(directory, { snapshot: generations.snapshot, journals }, options);
       // Cut off by a crash, the line was never acknowledged; cut off by anything else, it was.
       if (torn) reading.knownInSpiteOfDamage ??= new Set();
-      const journal = new Journal(directory, log, generation, reading, options.rotateAfter ?? SMALLEST_ROTATED_BYTES);
+      const journal = new Journal(directory, log, generation, reading, options);
       await journal.#removeBefore(generations.snapshot ?? 0);
       return journal;
     } catch (error) {
@@ -124,6 +129,11 @@ export class Journal {
   settle(seq: number): void {
     this.#unsettled.delete(seq);
     this.#lookAgain();
+  }
+
+  /** Bytes that a start would read: the snapshot and every journal after it. */
+  get size(): number {
+    return this.#snapshotBytes + this.#olderBytes + this.#log.size;
   }
 
   /** Whether the journal has grown so long that a snapshot is worth its while. */
@@ -162,7 +172,7 @@ export class Journal {
   async #rotate(records: Iterable<CertificateRecord>): Promise<void> {
     const next = this.#generation + 1;
     const previous = this.#log;
-    this.#log = await AppendLog.open(join(this.#directory, journalName(next)));
+    this.#log = await AppendLog.open(join(this.#directory, journalName(next)), { onSynced: this.#onSynced });
     this.#generation = next;
     const boundary = this.#nextSeq;
     await previous.close();

@@ -127,6 +127,10 @@ export class MemoryInventory implements Inventory {
     return this.#counters.commonest(field, most);
   }
 
+  tally(field: CountedField | 'key_algorithm'): ReadonlyMap<string, number> {
+    return this.#counters.tally(field);
+  }
+
   expiries(moments: readonly Date[]): number[] {
     return this.#counters.expiries(moments);
   }

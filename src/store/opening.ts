@@ -21,6 +21,8 @@ export interface FilesystemStoreOptions {
   keyForm?: KeyForm;
   /** Bytes of journal after which a snapshot is due; 16 MiB unless told. */
   rotateAfter?: number;
+  /** Told how long each sync of the journal took (seconds). */
+  onSynced?: ((seconds: number) => void) | undefined;
 }
 
 /** What becomes of a private key on its way into its file and out of it. */
@@ -55,6 +57,7 @@ export async function openParts({
   reconstruct = cannotReconstruct,
   keyForm = AS_IT_IS,
   rotateAfter,
+  onSynced,
 }: FilesystemStoreOptions): Promise<{ parts: StoreParts; blocked: Set<Identifier> }> {
   const layout = new Layout(dataDir);
   const inventory = new MemoryInventory();
@@ -64,6 +67,7 @@ export async function openParts({
   const journal = await Journal.open(layout.journal, {
     onRecord: (record) => inventory.put(record),
     onProblem: (problem) => problems.report(problem),
+    onSynced,
     ...(rotateAfter === undefined ? {} : { rotateAfter }),
   });
   const settlement: Settlement = new Settlement({

@@ -30,6 +30,8 @@ export interface Problem {
 
 export interface Store {
   readonly inventory: Inventory;
+  /** Bytes of the journal and its snapshot, which the next start reads. */
+  readonly journalBytes: number;
   /**
    * Stores a new certificate with its files. If it throws, nothing of it is left.
    * @throws CertMateError IDENTIFIER_TAKEN, CONFLICT (serial number taken), STORAGE_FULL

@@ -17,6 +17,8 @@ export class DenialLog {
   #inAll = 0;
   #minute = Number.NEGATIVE_INFINITY;
   #notRecorded = 0;
+  /** How many there were of each operation, recorded or not. */
+  readonly counts = new Map<AuditEvent['operation'], number>();
 
   constructor(audit: AuditSink, clock: Clock) {
     this.#audit = audit;
@@ -25,6 +27,7 @@ export class DenialLog {
 
   /** Resolves once the line is on disk, at once if there will be none. */
   async record(event: AuditEvent): Promise<void> {
+    this.counts.set(event.operation, (this.counts.get(event.operation) ?? 0) + 1);
     const address = event.actor.ip_address ?? '';
     const minute = Math.floor(this.#clock.now().getTime() / MINUTE);
     if (minute !== this.#minute) {

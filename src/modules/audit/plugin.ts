@@ -12,6 +12,8 @@ import type { AuditTrail } from './trail.js';
 declare module 'fastify' {
   interface FastifyInstance {
     auditTrail: AuditTrail;
+    /** How many calls were denied, by what they were: signing in too often, or access. */
+    denied: DenialLog['counts'];
     /** The whole trail as a bundle to take away; that it is taken is recorded. */
     exportTrail(actor: Actor): ReturnType<typeof exportTrail>;
   }
@@ -44,9 +46,11 @@ export const audit = plugin(
     app.decorate('audit', trail);
     app.decorate('exportTrail', (actor: Actor) => exportTrail(trail, actor));
     app.denials = denials;
-    app.health.add('audit', () =>
-      trail.problem === null ? { ok: true } : { ok: false, detail: 'see the log and /api/audit/verify' },
-    );
+    app.decorate('denied', denials.counts);
+    app.health.add('audit', async () => {
+      if (trail.problem === null && (await trail.tailHolds().catch(() => false))) return { ok: true };
+      return { ok: false, detail: 'see the log and /api/audit/verify' };
+    });
     // What is changed inside a file shows in its lines only: they are all read once a night, and soon after a start.
     if (app.hasDecorator('scheduler')) app.scheduler.add('audit-verification', '15 5 * * *', () => trail.verify());
     let first: NodeJS.Timeout | undefined;

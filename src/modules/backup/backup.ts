@@ -34,6 +34,8 @@ export interface BackupParts {
   audit: AuditSink & AuditLogFiles;
   clock: Clock;
   log: Log;
+  /** Told of each backup that was read to its end. */
+  onComplete?: () => void;
 }
 
 export interface Backup {
@@ -83,6 +85,7 @@ export class Backups {
     try {
       yield* sealStream(writeArchive(this.#files()), passphrase);
       complete = true;
+      this.#parts.onComplete?.();
     } finally {
       this.#running = false;
       if (!complete) await this.#record(actor, 'failure', 'broken off: the archive is not complete');

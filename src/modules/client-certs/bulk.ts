@@ -4,7 +4,7 @@ import { CertMateError, type ErrorCode } from '../../errors.js';
 import type { InventoryQuery } from '../../store/inventory.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier } from '../../types.js';
 import { amend } from './amend.js';
-import { findRecord, type LifecycleParts, within } from './parts.js';
+import { findRecord, type LifecycleParts, stopwatch, within } from './parts.js';
 import { assertRenewable, keyObstacle, type RenewalRequest, renew } from './renew.js';
 import { type RevocationRequest, revoked } from './revocation.js';
 import { announce, markRevoked } from './revoke.js';
@@ -60,14 +60,21 @@ export async function bulkRevoke(
   actor: Actor,
 ): Promise<BulkResult> {
   const events: AuditEvent[] = [];
+  const published: (() => void)[] = [];
   const work = async (identifier: Identifier): Promise<CertificateRecord> => {
     if (selection.dry_run) return revoked(findRecord(parts.store, identifier, actor), request, parts.clock.now());
+    const told = stopwatch(parts.onRevoked);
     const { record, event } = await markRevoked(parts, identifier, request, actor);
+    told('ocsp');
+    published.push(() => told('crl'));
     events.push(event);
     return record;
   };
   return forEach(parts, selection, actor, MOST, work, async () => {
-    if (events.length > 0) await announce(parts, events);
+    if (events.length === 0) return;
+    await announce(parts, events, () => {
+      for (const tell of published) tell();
+    });
   });
 }
 

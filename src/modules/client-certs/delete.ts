@@ -1,7 +1,7 @@
 /** Deleting: the certificate stops working and goes out of sight; that it was issued is never forgotten. */
 import { timestamp } from '../../clock.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, Serial } from '../../types.js';
-import { findRecord, type LifecycleParts } from './parts.js';
+import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { assertPresent, changedSerials, isHeld, isValid, revoked, withRevokedHistory } from './revocation.js';
 import { announce } from './revoke.js';
@@ -19,6 +19,7 @@ export async function remove(
   actor: Actor,
 ): Promise<CertificateResource> {
   const { store, audit, clock } = parts;
+  const [done, told] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   findRecord(store, identifier, actor);
   let serials: Serial[] = [];
   const record = await store.update(identifier, (current) => {
@@ -26,6 +27,7 @@ export async function remove(
     serials = changedSerials(current, next);
     return next;
   });
+  if (serials.length > 0) told('ocsp');
   // From here on no download finds it and no renewal brings a new key. What OCSP tells already goes on the CRL whether
   // or not the keys can be destroyed.
   const [destroyed] = await Promise.allSettled([store.destroyKey(identifier)]);
@@ -38,8 +40,9 @@ export async function remove(
     details: { revoked_serial_numbers: serials },
     ...(destroyed.status === 'fulfilled' ? {} : { error: 'deleted, but a private key could not be destroyed' }),
   };
-  await (serials.length > 0 ? announce(parts, [event]) : audit.record(event));
+  await (serials.length > 0 ? announce(parts, [event], () => told('crl')) : audit.record(event));
   if (destroyed.status === 'rejected') throw destroyed.reason;
+  done('delete');
   return resourceOf(store.inventory.get(identifier) ?? record, clock.now());
 }
 

@@ -8,7 +8,7 @@ import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js
 import { certify } from './certify.js';
 import { encodeSubject, type Identity } from './identity.js';
 import { lifetimeOf } from './lifetime.js';
-import type { LifecycleParts } from './parts.js';
+import { type LifecycleParts, stopwatch } from './parts.js';
 import { planIssue } from './plan.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { IssueRequest } from './schema.js';
@@ -36,6 +36,7 @@ export async function issue(
   announce?: Announce,
 ): Promise<IssuedCertificate> {
   const { store, authority, audit, clock, keys } = parts;
+  const done = stopwatch(parts.onDone);
   const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = planIssue(
     parts,
     request,
@@ -87,6 +88,7 @@ export async function issue(
       issuance_method: record.issuance_method,
     },
   });
+  done('issue');
   return {
     ...resourceOf(record, now),
     certificate_pem: pem,

@@ -76,8 +76,16 @@ export interface LifecycleParts {
   readonly defaultDays: number;
   /** Told how long after a revoke call OCSP told of it, and how long after it a CRL did (seconds). */
   onRevoked?: (seconds: number, to: 'ocsp' | 'crl') => void;
+  /** Told how long a step took that went well (seconds). */
+  onDone?: (seconds: number, operation: 'issue' | 'renew' | 'revoke' | 'unhold' | 'delete') => void;
   /** Every usage has one. */
   profiles: { forUsage(usage: string): IssuingProfile };
+}
+
+/** A stopwatch, started now: calls tell `report` the seconds since then. */
+export function stopwatch<What>(report: ((seconds: number, what: What) => void) | undefined): (what: What) => void {
+  const began = performance.now();
+  return (what) => report?.((performance.now() - began) / 1000, what);
 }
 
 /**

@@ -37,6 +37,12 @@ export const clientCertsPlugin = plugin(
           [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
           'to',
         ),
+        onDone: metrics.histogram(
+          'certmate_operation_duration_seconds',
+          'How long each step on a certificate took that went well, from the call to the line in the audit log.',
+          [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+          'operation',
+        ),
       }),
     );
     metrics.gauge(

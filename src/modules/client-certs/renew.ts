@@ -11,7 +11,7 @@ import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js
 import { type CertifiedFacts, certify } from './certify.js';
 import type { IssuedCertificate } from './issue.js';
 import { lifetimeOf } from './lifetime.js';
-import { findRecord, type LifecycleParts } from './parts.js';
+import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
 import { assertKeyUsagesFit, usualKeyUsages } from './profile.js';
 import { resourceOf } from './resource.js';
 import { assertPresent, isHeld, isValid, NOT_REVOKED } from './revocation.js';
@@ -46,6 +46,7 @@ export async function renew(
   actor: Actor,
 ): Promise<IssuedCertificate> {
   const { store, authority, audit, clock } = parts;
+  const [done, revoked] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   const present = findRecord(store, identifier, actor);
   assertRenewable(present, request);
   const lifetime = () => lifetimeOf(lifetimeAsked(present, request), clock.now(), authority.certificate);
@@ -94,7 +95,8 @@ export async function renew(
       previous_revoked: record.history.at(-1)?.revoked_at !== null,
     },
   };
-  await (request.revoke_previous ? announce(parts, [event]) : audit.record(event));
+  await (request.revoke_previous ? announce(parts, [event], () => revoked('crl')) : audit.record(event));
+  done('renew');
   return {
     ...resourceOf(record, clock.now()),
     certificate_pem: pem,

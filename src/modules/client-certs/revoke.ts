@@ -1,6 +1,6 @@
 /** Revoking and releasing: when they answer, OCSP and a published CRL say so. */
 import type { Actor, AuditEvent, AuditOperation, CertificateRecord, Identifier, Serial } from '../../types.js';
-import { findRecord, type LifecycleParts } from './parts.js';
+import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { changedSerials, type RevocationRequest, released, revokedSerial } from './revocation.js';
 
@@ -22,11 +22,11 @@ export async function revoke(
   actor: Actor,
   serial?: Serial,
 ): Promise<CertificateResource> {
-  const began = performance.now();
-  const tell = (to: 'ocsp' | 'crl') => parts.onRevoked?.((performance.now() - began) / 1000, to);
+  const [done, revoked] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   const change = await markRevoked(parts, identifier, request, actor, serial);
-  tell('ocsp');
-  await announce(parts, [change.event], () => tell('crl'));
+  revoked('ocsp');
+  await announce(parts, [change.event], () => revoked('crl'));
+  done('revoke');
   return resourceOf(change.record, parts.clock.now());
 }
 
@@ -39,8 +39,10 @@ export async function unhold(
   identifier: Identifier,
   actor: Actor,
 ): Promise<CertificateResource> {
+  const done = stopwatch(parts.onDone);
   const change = await changeState(parts, identifier, 'unhold', released, actor);
   await announce(parts, [change.event]);
+  done('unhold');
   return resourceOf(change.record, parts.clock.now());
 }
 

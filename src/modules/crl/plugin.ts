@@ -20,6 +20,11 @@ export const crlPlugin = plugin(
       clock,
       log,
       hours: config.crlHours,
+      onPublished: metrics.histogram(
+        'certmate_crl_publish_duration_seconds',
+        'How long publishing a CRL takes: signing it and getting it onto the disk.',
+        [0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      ),
     });
     store.subscribe((record, previous) => publisher.note(record, previous));
     app.decorate('crl', publisher);
@@ -31,7 +36,20 @@ export const crlPlugin = plugin(
       'Seconds until the CRL expires; it is renewed when half its life is over.',
       () => (publisher.current.nextUpdate.getTime() - clock.now().getTime()) / 1000,
     );
-    metrics.counter('certmate_crl_requests_total', 'CRLs asked for.', () => publisher.requests);
+    metrics.counter(
+      'certmate_crl_requests_total',
+      'CRLs asked for, by the answer: the list, or that the caller has it already.',
+      () => [
+        { labels: { answer: 'list' }, value: publisher.requests - publisher.notModified },
+        { labels: { answer: 'not_modified' }, value: publisher.notModified },
+      ],
+      ['answer'],
+    );
+    metrics.counter(
+      'certmate_crl_publish_failures_total',
+      'CRLs that could not be published; the last one stays in force.',
+      () => publisher.failures,
+    );
 
     health.add('crl', () => {
       const used = publisher.current.used(clock.now());

@@ -47,7 +47,10 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
         const etag = format === 'der' ? current.etag : `${current.etag.slice(0, -1)}-pem"`;
         // A cache must ask each time: a revocation may have published a new CRL a second ago.
         reply.header('Cache-Control', 'public, no-cache').header('Expires', current.nextUpdate.toUTCString());
-        if (conditional(request, reply, { etag, lastModified: current.thisUpdate })) return reply;
+        if (conditional(request, reply, { etag, lastModified: current.thisUpdate })) {
+          crl.notModified += 1;
+          return reply;
+        }
         const { size, content } = format === 'der' ? inDer(current) : inPem(current);
         return reply
           .type(mediaType)

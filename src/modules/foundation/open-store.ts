@@ -11,6 +11,7 @@ import { reconstruction } from './reconstruction.js';
 /**
  * The lock of the data directory must be held.
  * @param keyEncryption the secret under which private keys are stored; null: as they are
+ * @param onSynced told how long each sync of the journal took (seconds)
  * @throws CertMateError STORAGE_FULL
  */
 export function openStore(
@@ -18,9 +19,10 @@ export function openStore(
   clock: Clock,
   log: Log,
   keyEncryption: string | null = null,
+  onSynced?: (seconds: number) => void,
 ): Promise<FilesystemStore> {
-  const options = { dataDir, clock, log, reconstruct: reconstructionIn(dataDir), keyForm: keyForm(keyEncryption) };
-  return FilesystemStore.open(options);
+  const reconstruct = reconstructionIn(dataDir);
+  return FilesystemStore.open({ dataDir, clock, log, reconstruct, keyForm: keyForm(keyEncryption), onSynced });
 }
 
 /** Makes records out of the certificates and the CRLs of a data directory. */

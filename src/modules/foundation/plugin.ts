@@ -43,7 +43,12 @@ export const foundation = plugin(
     // Hooks run last to first: the lock is given back when everything else has been closed.
     app.addHook('onClose', () => lock.release());
     await clearUnfinished(config.dataDir);
-    const store = await openStore(config.dataDir, clock, app.log, config.keyEncryption);
+    const onSynced = app.metrics.histogram(
+      'certmate_journal_sync_seconds',
+      'How long the disk takes to keep what the journal was given.',
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+    );
+    const store = await openStore(config.dataDir, clock, app.log, config.keyEncryption, onSynced);
     app.addHook('onClose', () => store.close());
     app.addHook('onListen', () => {
       store.warm().catch((error: unknown) => app.log.error({ err: error }, 'the inventory could not be put in order'));
@@ -83,5 +88,5 @@ export const foundation = plugin(
       return ailing.length === 0 ? { ok: true } : { ok: false, detail: `not running well: ${ailing.join(', ')}` };
     });
   },
-  { name: 'foundation', fastify: '5.x', dependencies: ['health'] },
+  { name: 'foundation', fastify: '5.x', dependencies: ['health', 'metrics'] },
 );

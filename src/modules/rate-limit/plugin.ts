@@ -29,6 +29,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The numbers in force. A change holds from the next request on. */
     rateLimits: RateLimits;
+    /** How many calls were refused, for each class and for the ceiling. */
+    refusedCalls: Record<keyof RateLimits, number>;
     /**
      * Counts a relying party's call that does not come through the hooks.
      * @returns the headers that tell how the caller stands, names and values in turn; null, with nothing counted, where the
@@ -53,6 +55,8 @@ type CallersClass = Exclude<LimitClass, 'none' | 'ocsp' | 'crl'>;
 export const rateLimit = plugin(
   async (app: FastifyInstance, { enabled, limits, now = () => performance.now() }: RateLimitOptions) => {
     app.decorate('rateLimits', { ...DEFAULT_LIMITS, ...limits });
+    const refused = { default: 0, create: 0, renew: 0, batch: 0, ocsp: 0, crl: 0, login: 0, ceiling: 0 };
+    app.decorate('refusedCalls', refused);
     if (!enabled) {
       app.decorate('admission', () => []);
       return;
@@ -90,16 +94,17 @@ export const rateLimit = plugin(
       const present = now();
       const overall = ceiling.count(address, app.rateLimits.ceiling, present);
       // A path that does not exist belongs to no class; the ceiling alone counts it.
-      if (overall.exceeded || limitClass === undefined) return answer(reply, app.rateLimits.ceiling, overall, done);
+      if (overall.exceeded || limitClass === undefined)
+        return answer(reply, 'ceiling', app.rateLimits.ceiling, overall, done);
       if (limitClass === 'ocsp' || limitClass === 'crl') {
         // Relying parties come by the thousand: a counter without promises costs a tenth of the library's.
         const max = app.rateLimits[limitClass];
-        return answer(reply, max, relyingParties[limitClass].count(address, max, present), done);
+        return answer(reply, limitClass, max, relyingParties[limitClass].count(address, max, present), done);
       }
       callers[limitClass](request).then((outcome) => {
         if (outcome.isAllowed) return done();
         const { max, remaining, ttlInSeconds: reset, isExceeded: exceeded } = outcome;
-        return answer(reply, max, { remaining, reset, exceeded }, done);
+        return answer(reply, limitClass, max, { remaining, reset, exceeded }, done);
       }, done);
     });
   },
@@ -107,11 +112,18 @@ export const rateLimit = plugin(
 );
 
 /** Says in the headers how the caller stands, and refuses if that is too badly. */
-function answer(reply: FastifyReply, max: number, standing: Standing, done: (error?: Error) => void): void {
+function answer(
+  reply: FastifyReply,
+  limit: keyof RateLimits,
+  max: number,
+  standing: Standing,
+  done: (error?: Error) => void,
+): void {
   const headers = headersOf(max, standing);
   for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
-  if (standing.exceeded) done(new RateLimitError(standing.reset));
-  else done();
+  if (!standing.exceeded) return done();
+  reply.server.refusedCalls[limit] += 1;
+  return done(new RateLimitError(standing.reset));
 }
 
 function headersOf(max: number, { remaining, reset }: Standing): string[] {
