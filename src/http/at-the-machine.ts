@@ -22,6 +22,7 @@ export const atTheMachine = plugin(
           role: 'admin',
           kind: 'token',
           reach: null,
+          hasPassword: false,
           mustChangePassword: false,
         };
       }

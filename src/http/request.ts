@@ -15,6 +15,8 @@ export interface Principal {
   kind: 'token' | 'session';
   /** Which certificates they may touch; null: all. */
   reach: Reach | null;
+  /** Whether it is somebody who signs in with a password. */
+  hasPassword: boolean;
   /** Nothing else is allowed until the password is changed. */
   mustChangePassword: boolean;
 }

@@ -12,6 +12,7 @@ import {
   type AccountFiles,
   assertNotAbove,
   type Holder,
+  isAccount,
   type Maker,
   nameTaken,
   OPERATOR,
@@ -49,6 +50,8 @@ export interface ApiKeysOptions {
 
 const FILE = 'keys.json';
 const SHOWN = 8;
+
+const WITHOUT_PASSWORD = { hasPassword: false, mustChangePassword: false };
 
 export class ApiKeys {
   readonly #options: ApiKeysOptions;
@@ -157,7 +160,7 @@ export class ApiKeys {
         ...limits,
         created_at: timestamp(now),
         created_by: maker.name,
-        made_by: maker.id === undefined || maker.id === OPERATOR ? null : maker.id,
+        made_by: isAccount(maker.id) ? maker.id : null,
         expires_at: wanted.expires_at,
         hash: hashToken(token),
       };
@@ -212,7 +215,7 @@ export class ApiKeys {
     const role = this.#worth(key);
     if (role === null) return null;
     const { id, name } = key;
-    return { id, name, role, kind: 'token', reach: this.#reaches.get(id) ?? null, mustChangePassword: false };
+    return { id, name, role, kind: 'token', reach: this.#reaches.get(id) ?? null, ...WITHOUT_PASSWORD };
   }
 
   #shown({ hash: _hash, made_by: _madeBy, ...key }: StoredKey): ApiKey {
@@ -262,7 +265,7 @@ export class ApiKeys {
 }
 
 function operator(): TokenHolder {
-  return { id: OPERATOR, name: OPERATOR, role: 'admin', kind: 'token', reach: null, mustChangePassword: false };
+  return { id: OPERATOR, name: OPERATOR, role: 'admin', kind: 'token', reach: null, ...WITHOUT_PASSWORD };
 }
 
 function limitsOf({ allowed_usages = null, allowed_identifiers = null, allowed_cidrs = null }: NewApiKey): KeyLimits {

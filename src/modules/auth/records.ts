@@ -23,11 +23,17 @@ export interface Holder {
   role: Role;
   /** Null: every certificate. */
   reach: Reach | null;
+  hasPassword: boolean;
   /** Nothing else is allowed until the password is changed. */
   mustChangePassword: boolean;
 }
 
 export const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** Whether this is the id of a key or a user, and not of the operator, who has none here. */
+export function isAccount(id: string | undefined): id is string {
+  return id !== undefined && /^(key|user)_/.test(id);
+}
 
 /** The token of `CERTMATE_API_TOKEN` acts under this name and id. */
 export const OPERATOR = 'operator-token';

@@ -96,7 +96,7 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
 /** @throws CertMateError FORBIDDEN for a token's holder, who has no password */
 function userOf(request: FastifyRequest): Holder {
   const caller = callerOf(request);
-  if (caller.kind === 'session' && request.server.users.principal(caller.id) !== null) return caller;
+  if (caller.hasPassword) return caller;
   throw new CertMateError('FORBIDDEN', 'API keys have no password: sign in as a user to change yours.');
 }
 

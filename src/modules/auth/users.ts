@@ -60,7 +60,7 @@ export class Users {
     const user = this.#users.find((candidate) => candidate.id === id);
     if (user === undefined || user.disabled) return null;
     const { name, role, must_change_password: mustChangePassword } = user;
-    return { id, name, role, reach: null, mustChangePassword };
+    return { id, name, role, reach: null, hasPassword: true, mustChangePassword };
   }
 
   /** All of them, in the order in which they were made. */

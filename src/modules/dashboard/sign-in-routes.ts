@@ -24,7 +24,7 @@ export interface SignInParts {
       actor: Actor,
     ): Promise<{ refusal: string } | { wait: number } | null>;
   };
-  users: { list(): readonly unknown[]; principal(id: string): object | null };
+  users: { list(): readonly unknown[] };
 }
 
 const text = z.string().default('');
@@ -75,8 +75,8 @@ export const signInRoutes: FastifyPluginAsync<SignInParts> = async (app, { signI
   });
 
   const showPassword = (request: FastifyRequest, reply: FastifyReply, problems: Problems) => {
-    const { id, name, mustChangePassword } = callerOf(request);
-    if (users.principal(id) === null) return reply.flash(NO_PASSWORD).redirect(LIST_PATH, 303);
+    const { name, hasPassword, mustChangePassword } = callerOf(request);
+    if (!hasPassword) return reply.flash(NO_PASSWORD).redirect(LIST_PATH, 303);
     return reply.page('password', { title: 'Change password' }, { name, mustChangePassword, problems });
   };
 

@@ -191,6 +191,18 @@ describe('keys that a user made', () => {
     assert.deepEqual([await asKey('/api/client-certs'), worth()], [401, null]);
   });
 
+  test('of somebody who has no account here, such as the operator, end only when they are removed', async (t) => {
+    const { app } = await build(t);
+    for (const id of [undefined, 'operator-token', 'cli']) {
+      const name = `made by ${id}`;
+      const { key } = await app.auth.create(
+        { name, role: 'admin', expires_at: null },
+        { id, name: 'system', role: 'admin' },
+      );
+      assert.equal(key.effective_role, 'admin', name);
+    }
+  });
+
   test('take with them those that were made with them', async (t) => {
     const built = await build(t);
     const { app, call } = built;
