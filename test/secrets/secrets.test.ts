@@ -23,7 +23,12 @@ const told = { cmdline: Buffer.alloc(0), environ: Buffer.alloc(0) };
 
 before(async () => {
   const t = { after: (work: () => unknown) => void ended.unshift(work) };
-  const there = await place(t, { CERTMATE_TLS: 'self', CERTMATE_LOG_LEVEL: 'trace', CERTMATE_RATE_LIMITS: 'off' });
+  const there = await place(t, {
+    CERTMATE_TLS: 'self',
+    CERTMATE_LOG_LEVEL: 'trace',
+    CERTMATE_LOG_FILE: 'on',
+    CERTMATE_RATE_LIMITS: 'off',
+  });
   const admin = random('operator-provided token');
   const files = {
     CERTMATE_API_TOKEN: admin,
@@ -238,6 +243,9 @@ describe('no secret', () => {
   it('is in the audit trail or anything else below the log directory', () => {
     const files = [...filesIn('logs')];
     assert.ok(files.some(({ octets }) => octets.includes('"operation":"login"')));
+    assert.ok(
+      files.some(({ name, octets }) => /^certmate\.\d+\.log$/.test(name) && octets.includes('request completed')),
+    );
     for (const { name, octets } of files) assert.deepEqual(secrets.in(octets), [], name);
   });
 

@@ -41,6 +41,7 @@ export async function place(t: Ended, settings: Record<string, string>) {
     CERTMATE_LOG_DIR: join(folder, 'logs'),
     CERTMATE_API_TOKEN: TOKEN,
     CERTMATE_CA_KEY_TYPE: 'ec-p256',
+    CERTMATE_RATE_LIMITS: 'off',
     CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
     ...settings,
   };
@@ -51,7 +52,7 @@ export async function place(t: Ended, settings: Record<string, string>) {
 export async function serve(t: Ended, { folder, port, env }: Awaited<ReturnType<typeof place>>): Promise<Served> {
   const server = start(process.execPath, ['--enable-source-maps', main], { env });
   t.after(() => server.stop());
-  await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output);
+  await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 60);
   if (!server.running()) throw new Error(server.output());
   return { folder, port, env, server, ca: join(folder, 'data', 'certs', 'ca', 'ca.crt') };
 }
