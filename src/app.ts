@@ -78,8 +78,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   });
   app.decorate('lane', lane);
   try {
-    if (operator !== undefined) await app.register(atTheMachine, { user: operator });
-    await assemble(app, config, clock, secure);
+    await assemble(app, config, clock, secure, operator);
   } catch (error) {
     await app.close();
     throw error;
@@ -92,6 +91,7 @@ async function assemble(
   config: Config,
   clock: Clock,
   secure: SecureServers | null,
+  operator: string | undefined,
 ): Promise<void> {
   const { dataDir, logDir, publicUrl, apiToken } = config;
 
@@ -127,6 +127,7 @@ async function assemble(
   // The first start's admin token is made when nothing else can go wrong any more, so that it is sure to be shown.
   await app.register(sessions, { publicUrl, clock });
   await app.register(auth, { dataDir, clock, apiToken });
+  if (operator !== undefined) await app.register(atTheMachine, { user: operator });
   await app.register(rateLimit, { enabled: config.rateLimits, limits: app.settings.current.rate_limits });
   app.settings.subscribe(({ rate_limits }) => Object.assign(app.rateLimits, rate_limits));
   await app.register(batch);

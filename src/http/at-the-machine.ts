@@ -10,7 +10,7 @@ import plugin from 'fastify-plugin';
 /** Whoever is at the machine, among the ids of keys and users. */
 export const AT_THE_MACHINE = 'cli';
 
-/** @param user as the audit trail is to name them */
+/** Its hook must come after those that look for a token or a session. @param user as the audit trail is to name them */
 export const atTheMachine = plugin(
   async (app: FastifyInstance, { user }: { user: string }) => {
     app.addHook('onRequest', (request, _reply, done) => {
@@ -29,5 +29,5 @@ export const atTheMachine = plugin(
       done();
     });
   },
-  { name: 'at-the-machine', fastify: '5.x' },
+  { name: 'at-the-machine', fastify: '5.x', dependencies: ['auth'] },
 );
