@@ -3,10 +3,10 @@ import { Integer, Null, OctetString, Sequence } from 'asn1js';
 import forge from 'node-forge';
 import { AlgorithmIdentifier, DigestInfo, id_sha1, MacData } from 'pkijs';
 import { OID } from './oids.js';
-import { arrayBuffer, type Protection } from './pkcs12-protection.js';
+import { arrayBuffer, type PasswordOrigin, type Protection, ROUNDS_OF_GENERATED } from './pkcs12-protection.js';
 
 /** More than the 2000 of that time, and still quick on a telephone of that time. */
-const ITERATIONS = 10_000;
+const ITERATIONS = { person: 10_000, generator: ROUNDS_OF_GENERATED } as const;
 
 const SALT_OCTETS = 8;
 
@@ -15,13 +15,13 @@ const PURPOSE = { key: 1, iv: 2, mac: 3 } as const;
 
 export const compat: Protection = {
   // forge itself writes RSA keys only, and certificates in the clear: here it is asked for the cryptography alone.
-  async encrypt(plain, password) {
+  async encrypt(plain, password, origin) {
     const salt = forge.random.getBytesSync(SALT_OCTETS);
-    const cipher = forge.cipher.createCipher('3DES-CBC', derive(password, salt, 'key', 24));
-    cipher.start({ iv: derive(password, salt, 'iv', 8).getBytes() });
+    const cipher = forge.cipher.createCipher('3DES-CBC', derive({ password, salt, origin }, 'key', 24));
+    cipher.start({ iv: derive({ password, salt, origin }, 'iv', 8).getBytes() });
     cipher.update(forge.util.createBuffer(binary(plain)));
     cipher.finish();
-    const parameters = [new OctetString({ valueHex: octets(salt) }), new Integer({ value: ITERATIONS })];
+    const parameters = [new OctetString({ valueHex: octets(salt) }), new Integer({ value: ITERATIONS[origin] })];
     return {
       algorithm: new AlgorithmIdentifier({
         algorithmId: OID.pbeWithSha1And3KeyTripleDes,
@@ -31,10 +31,10 @@ export const compat: Protection = {
     };
   },
 
-  async authenticate(contents, password) {
+  async authenticate(contents, password, origin) {
     const salt = forge.random.getBytesSync(SALT_OCTETS);
     const hmac = forge.hmac.create();
-    hmac.start('sha1', derive(password, salt, 'mac', 20));
+    hmac.start('sha1', derive({ password, salt, origin }, 'mac', 20));
     hmac.update(binary(contents));
     return new MacData({
       mac: new DigestInfo({
@@ -42,14 +42,19 @@ export const compat: Protection = {
         digest: new OctetString({ valueHex: octets(hmac.digest().getBytes()) }),
       }),
       macSalt: new OctetString({ valueHex: octets(salt) }),
-      iterations: ITERATIONS,
+      iterations: ITERATIONS[origin],
     });
   },
 };
 
 /** The derivation of appendix B.2 with SHA-1, over the password as a BMPString. */
-function derive(password: string, salt: string, purpose: keyof typeof PURPOSE, length: number) {
-  return forge.pkcs12.generateKey(password, forge.util.createBuffer(salt), PURPOSE[purpose], ITERATIONS, length);
+function derive(
+  { password, salt, origin }: { password: string; salt: string; origin: PasswordOrigin },
+  purpose: keyof typeof PURPOSE,
+  length: number,
+) {
+  const rounds = ITERATIONS[origin];
+  return forge.pkcs12.generateKey(password, forge.util.createBuffer(salt), PURPOSE[purpose], rounds, length);
 }
 
 /** One character for each octet: forge's way of holding bytes. */

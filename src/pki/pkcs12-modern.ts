@@ -9,35 +9,35 @@ import {
   id_sha256,
   MacData,
 } from 'pkijs';
-import { arrayBuffer, type Protection } from './pkcs12-protection.js';
+import { arrayBuffer, type Protection, ROUNDS_OF_GENERATED } from './pkcs12-protection.js';
 
 /** For each of two keys and the MAC, the cheapest of which is what a guess costs. .NET takes 600 000 in all (KB5025823). */
-const ITERATIONS = 100_000;
+const ITERATIONS = { person: 100_000, generator: ROUNDS_OF_GENERATED } as const;
 
 const SALT_OCTETS = 16;
 
 export const modern: Protection = {
-  async encrypt(plain, password) {
+  async encrypt(plain, password, origin) {
     const encrypted = await getCrypto(true).encryptEncryptedContentInfo({
       password: ascii(password),
       // Its type asks for an iv too, but the library makes one itself.
       contentEncryptionAlgorithm: { name: 'AES-CBC', length: 256 } as ContentEncryptionAlgorithm,
       hmacHashAlgorithm: 'SHA-256',
-      iterationCount: ITERATIONS,
+      iterationCount: ITERATIONS[origin],
       contentToEncrypt: arrayBuffer(plain),
       contentType: ContentInfo.DATA,
     });
     return { algorithm: encrypted.contentEncryptionAlgorithm, octets: encrypted.getEncryptedContent() };
   },
 
-  async authenticate(contents, password) {
+  async authenticate(contents, password, origin) {
     const crypto = getCrypto(true);
     const salt = crypto.getRandomValues(new Uint8Array(SALT_OCTETS)).buffer;
     const digest = await crypto.stampDataWithPassword({
       password: ascii(password),
       hashAlgorithm: 'SHA-256',
       salt,
-      iterationCount: ITERATIONS,
+      iterationCount: ITERATIONS[origin],
       contentToStamp: arrayBuffer(contents),
     });
     return new MacData({
@@ -46,7 +46,7 @@ export const modern: Protection = {
         digest: new OctetString({ valueHex: digest }),
       }),
       macSalt: new OctetString({ valueHex: salt }),
-      iterations: ITERATIONS,
+      iterations: ITERATIONS[origin],
     });
   },
 };

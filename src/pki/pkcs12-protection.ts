@@ -13,11 +13,20 @@ export type Pkcs12Profile = (typeof PKCS12_PROFILES)[number];
 /** Printable ASCII: programs differ in how they turn other characters into octets (RFC 7292 appendix B.1). */
 export const PKCS12_PASSWORD = { least: 8, most: 128, pattern: /^[\x20-\x7e]*$/ } as const;
 
+/**
+ * Where a password comes from: from a person, whose choice can be guessed at, or from a generator, with more than 100 bits that
+ * nobody guesses. The first is made slow to try; for the second that would only make the file slow to build and to open.
+ */
+export type PasswordOrigin = 'person' | 'generator';
+
+/** Rounds of key derivation for a password that cannot be guessed: what programs expect at least. */
+export const ROUNDS_OF_GENERATED = 2_048;
+
 /** How one profile encrypts and authenticates. */
 export interface Protection {
-  encrypt(plain: Uint8Array, password: string): Promise<Encrypted>;
+  encrypt(plain: Uint8Array, password: string, origin: PasswordOrigin): Promise<Encrypted>;
   /** The MAC over the contents of the whole file (RFC 7292 §4). */
-  authenticate(contents: Uint8Array, password: string): Promise<MacData>;
+  authenticate(contents: Uint8Array, password: string, origin: PasswordOrigin): Promise<MacData>;
 }
 
 export interface Encrypted {

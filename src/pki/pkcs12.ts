@@ -21,6 +21,8 @@ import {
   arrayBuffer,
   assertFriendlyName,
   assertPkcs12Password,
+  type Encrypted,
+  type PasswordOrigin,
   type Pkcs12Profile,
   type Protection,
 } from './pkcs12-protection.js';
@@ -39,13 +41,19 @@ export interface Pkcs12Contents {
 }
 
 /**
- * Builds the file. Deriving its keys takes some hundred milliseconds of CPU time, so it belongs into a worker thread.
+ * Builds the file. Deriving its keys from a person's password takes some hundred milliseconds of CPU time, so it belongs into
+ * a worker thread.
  * Key and certificate share a localKeyID and the name; the key and all certificates are encrypted, everything is
  * authenticated.
  * @returns PFX in DER
  * @throws CertMateError VALIDATION_FAILED for a password or name that not every program takes
  */
-export async function buildPkcs12(contents: Pkcs12Contents, password: string, profile: Pkcs12Profile): Promise<Buffer> {
+export async function buildPkcs12(
+  contents: Pkcs12Contents,
+  password: string,
+  profile: Pkcs12Profile,
+  origin: PasswordOrigin = 'person',
+): Promise<Buffer> {
   assertPkcs12Password(password);
   assertFriendlyName(contents.friendlyName);
   const protection = PROTECTIONS[profile];
@@ -54,7 +62,7 @@ export async function buildPkcs12(contents: Pkcs12Contents, password: string, pr
     certificateBag(contents.certificate, attributes),
     ...contents.chain.map((certificate) => certificateBag(certificate)),
   ];
-  const key = await protection.encrypt(contents.privateKey, password);
+  const key = await protection.encrypt(contents.privateKey, password, origin);
   const keyBag = new SafeBag({
     bagId: OID.pkcs8ShroudedKeyBag,
     bagValue: new PKCS8ShroudedKeyBag({
@@ -65,11 +73,11 @@ export async function buildPkcs12(contents: Pkcs12Contents, password: string, pr
   });
   const safe = new AuthenticatedSafe({
     safeContents: [
-      await encryptedContents(new SafeContents({ safeBags: certificates }), password, protection),
+      await encryptedContents(certificates, (plain) => protection.encrypt(plain, password, origin)),
       dataContents(new SafeContents({ safeBags: [keyBag] }).toSchema()),
     ],
   }).toSchema();
-  const macData = await protection.authenticate(encode(safe), password);
+  const macData = await protection.authenticate(encode(safe), password, origin);
   return encode(new PFX({ version: 3, authSafe: dataContents(safe), macData }).toSchema());
 }
 
@@ -91,8 +99,8 @@ function bagAttributes({ certificate, friendlyName }: Pkcs12Contents): Attribute
   ].toSorted((a, b) => Buffer.compare(encode(a.toSchema()), encode(b.toSchema())));
 }
 
-async function encryptedContents(contents: SafeContents, password: string, protection: Protection) {
-  const { algorithm, octets } = await protection.encrypt(encode(contents.toSchema()), password);
+async function encryptedContents(safeBags: SafeBag[], encrypt: (plain: Buffer) => Promise<Encrypted>) {
+  const { algorithm, octets } = await encrypt(encode(new SafeContents({ safeBags }).toSchema()));
   const encryptedContentInfo = new EncryptedContentInfo({
     contentType: ContentInfo.DATA,
     contentEncryptionAlgorithm: algorithm,

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash, createPrivateKey } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { CertMateError } from '../../src/errors.js';
 import { assertDer } from '../../src/pki/der.js';
 import { decodePem } from '../../src/pki/pem.js';
+import { buildPkcs12 } from '../../src/pki/pkcs12.js';
 import { PKCS12_PROFILES } from '../../src/pki/pkcs12-protection.js';
 import { makeChain } from './chain.js';
 import { build, files, NAME, PASSWORD, WRONG } from './pkcs12-files.js';
@@ -35,6 +36,36 @@ describe('a PKCS #12 file', () => {
         createSecureContext({ pfx, passphrase });
         assert.throws(() => createSecureContext({ pfx, passphrase: `${passphrase}!` }), /mac verify failure/);
       }
+    });
+  }
+
+  for (const profile of PKCS12_PROFILES) {
+    it(`takes few rounds for a generated password, which nobody guesses, and opens all the same: ${profile}`, async (t) => {
+      const chain = await makeChain('ecdsa-sha256');
+      const password = 'k7WmZ4tQvRx9bNpHs3Ye';
+      const privateKey = chain.key.export({ type: 'pkcs8', format: 'der' });
+      const contents = { privateKey, certificate: chain.leaf, chain: chain.superiors, friendlyName: NAME };
+      const pfx = await buildPkcs12(contents, password, profile, 'generator');
+      createSecureContext({ pfx, passphrase: password });
+      assert.throws(() => createSecureContext({ pfx, passphrase: WRONG }), /mac verify failure/);
+      const skip = without('openssl');
+      if (skip) return t.skip(skip);
+      const file = path(`generated-${profile}.p12`);
+      writeFileSync(file, pfx);
+      const legacy = profile === 'compat' ? ['-legacy'] : [];
+      const { text } = run('openssl', [
+        'pkcs12',
+        '-in',
+        file,
+        '-passin',
+        `pass:${password}`,
+        '-info',
+        '-noout',
+        ...legacy,
+      ]);
+      const rounds = [...text.matchAll(/iteration:? (\d+)/gi)].map(([, count]) => count);
+      assert.ok(rounds.length >= 3, text);
+      assert.deepEqual([...new Set(rounds)], ['2048']);
     });
   }
 

@@ -19,7 +19,7 @@ export interface ZipParts {
   bundles: {
     pkcs12(
       identifier: Identifier,
-      options: { password: string; profile: 'modern' },
+      options: { password: string; profile: 'modern'; origin: 'generator' },
       actor: Actor,
     ): Promise<{ body: Buffer }>;
   };
@@ -139,7 +139,7 @@ async function pkcs12File(
 ): Promise<Entry | null> {
   const record = store.inventory.get(identifier);
   if (record === undefined || !record.has_private_key || record.serial_number !== serial_number) return null;
-  const { body } = await bundles.pkcs12(identifier, { password, profile: 'modern' }, actor);
+  const { body } = await bundles.pkcs12(identifier, { password, profile: 'modern', origin: 'generator' }, actor);
   return { name: `${identifier}.p12`, contents: body, mode: 0o600 };
 }
 

@@ -4,7 +4,12 @@ import { Piscina } from 'piscina';
 import { openPrivateKey } from '../../crypto/sealing.js';
 import { CertMateError } from '../../errors.js';
 import { certificatesOnly } from '../../pki/cms.js';
-import { assertFriendlyName, assertPkcs12Password, type Pkcs12Profile } from '../../pki/pkcs12-protection.js';
+import {
+  assertFriendlyName,
+  assertPkcs12Password,
+  type PasswordOrigin,
+  type Pkcs12Profile,
+} from '../../pki/pkcs12-protection.js';
 import type { CertificateFile } from '../../store/store.js';
 import type { Actor, CertificateRecord, Identifier } from '../../types.js';
 import { archive } from './archive.js';
@@ -20,6 +25,8 @@ export interface Pkcs12Options {
   /** 8 to 128 characters of printable ASCII. */
   password: string;
   profile: Pkcs12Profile;
+  /** Where the password comes from; from a person unless given. */
+  origin?: PasswordOrigin | undefined;
   /** What programs list the key under; the common name unless given. */
   friendly_name?: string | undefined;
 }
@@ -74,7 +81,7 @@ export class CertificateBundles {
    * @throws CertMateError NOT_FOUND no such certificate, or its private key is not here; VALIDATION_FAILED; UNAVAILABLE
    */
   async pkcs12(identifier: Identifier, options: Pkcs12Options, actor: Actor, freshKey?: string): Promise<Download> {
-    const { password, profile } = options;
+    const { password, profile, origin = 'person' } = options;
     const record = findRecord(this.#parts.store, identifier, actor);
     const friendlyName = options.friendly_name ?? record.common_name;
     // Here as well as in the worker, from which an error comes back without its class.
@@ -84,7 +91,7 @@ export class CertificateBundles {
     if (key === null) throw withoutKey();
     const privateKey = openPrivateKey(key.toString(), null).export({ type: 'pkcs8', format: 'der' });
     const contents = { privateKey, certificate, chain: this.#parts.authority.chain, friendlyName };
-    const body = Buffer.from(await this.#build({ contents, password, profile }));
+    const body = Buffer.from(await this.#build({ contents, password, profile, origin }));
     await this.#recordDownload(record, { file: 'p12', profile }, actor);
     return { filename: `${identifier}.p12`, media_type: 'application/x-pkcs12', body };
   }
