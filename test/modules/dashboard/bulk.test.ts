@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'csv-parse/sync';
+import { BulkPlans } from '../../../src/modules/dashboard/bulk-plan.js';
 import type { Role } from '../../../src/types.js';
 import { type Built, build } from '../../build.js';
 import { life } from '../client-certs/life.js';
@@ -126,11 +127,14 @@ test('renewing many tells which cannot be renewed without their holders', async 
   const asked = await browser.send(`${LIST}/bulk/renew`, { view: '', id: [a, b, away] });
   const href = String(asked.headers.location);
   assert.match((await browser.open(href)).body, /Renew 2 certificates[\s\S]*1 of those selected cannot be renewed/);
-  const answer = await browser.send(`${LIST}/bulk/renew`, { plan: browser.hidden('plan'), revoke_previous: 'on' });
-  assert.equal(answer.headers.location, href);
+  const sent = { plan: browser.hidden('plan'), revoke_previous: 'on' };
+  const twice = [browser.send(`${LIST}/bulk/renew`, sent), browser.send(`${LIST}/bulk/renew`, sent)];
+  for (const answer of await Promise.all(twice)) assert.equal(answer.headers.location, href);
   assert.match((await browser.open(href)).body, /2 certificates were renewed, 1 was not\./);
   for (const identifier of [a, b]) {
-    assert.equal(built.app.certificates.get(identifier).history[0]?.reason_revoked, 'superseded');
+    const { history } = built.app.certificates.get(identifier);
+    assert.equal(history.length, 1, 'pressing the button twice renews once');
+    assert.equal(history[0]?.reason_revoked, 'superseded');
   }
   assert.equal(built.app.certificates.get(away).history.length, 0);
 });
@@ -177,4 +181,28 @@ test('choosing nothing, too much, or what another visitor chose leads back with 
   const other = await signedIn(built, 'operator');
   assert.equal((await other.open(String(asked.headers.location))).statusCode, 404);
   assert.match((await other.open(`${LIST}/bulk/unknown`)).body, /Choose the certificates in the list again/);
+});
+
+test('a plan is carried out once, however often and however fast its button is pressed; one that failed can be tried again', async () => {
+  const plans = new BulkPlans();
+  const foreseen = { total: 1, successful: 1, failed: 0, results: [] };
+  const plan = plans.add({ step: 'revoke', owner: 'a', view: '', foreseen });
+  let done = 0;
+  const work = async () => {
+    done += 1;
+    await new Promise((resolve) => setImmediate(resolve));
+    return foreseen;
+  };
+  await assert.rejects(
+    plans.carryOut(plan, () => Promise.reject(new Error('the disk is full'))),
+    /disk is full/,
+  );
+  assert.equal(plan.result, null);
+  await Promise.all([plans.carryOut(plan, work), plans.carryOut(plan, work)]);
+  await plans.carryOut(plan, work);
+  assert.equal(done, 1);
+  assert.equal(plans.find(plan.id, 'a'), plan);
+  assert.throws(() => plans.find(plan.id, 'b'), { code: 'NOT_FOUND' });
+  for (let i = 0; i < 40; i += 1) plans.add({ step: 'tag', owner: 'a', view: '', foreseen });
+  assert.throws(() => plans.find(plan.id, 'a'), { code: 'NOT_FOUND' }, 'the oldest gives way');
 });
