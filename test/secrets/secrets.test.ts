@@ -23,7 +23,7 @@ const told = { cmdline: Buffer.alloc(0), environ: Buffer.alloc(0) };
 
 before(async () => {
   const t = { after: (work: () => unknown) => void ended.unshift(work) };
-  const there = await place(t, {
+  const there = await place({
     CERTMATE_TLS: 'self',
     CERTMATE_LOG_LEVEL: 'trace',
     CERTMATE_LOG_FILE: 'on',

@@ -16,7 +16,7 @@ function one(): { get: () => Served; httpPort: () => number } {
   before(async () => {
     const t = { after: (work: () => unknown) => void ended.unshift(work) };
     httpPort = await freePort();
-    served = await serve(t, await place(t, { CERTMATE_TLS: 'self', CERTMATE_HTTP_PORT: String(httpPort) }));
+    served = await serve(t, await place({ CERTMATE_TLS: 'self', CERTMATE_HTTP_PORT: String(httpPort) }));
   });
   after(async () => {
     for (const work of ended) await work();
@@ -170,7 +170,7 @@ describe('CERTMATE_TLS=files', () => {
   it('shows the pair, and a new one without a restart: soon after the files change, at once on SIGHUP', {
     skip: missing('openssl'),
   }, async (t) => {
-    const there = await place(t, { CERTMATE_TLS: 'files' });
+    const there = await place({ CERTMATE_TLS: 'files' });
     const { folder, port, env } = there;
     const [first, second, third] = [
       await makePair(folder, 'one'),
@@ -228,7 +228,7 @@ describe('CERTMATE_TLS=files', () => {
   it('does not start with a pair that cannot serve, and says why in one line', {
     skip: missing('openssl'),
   }, async (t) => {
-    const there = await place(t, { CERTMATE_TLS: 'files' });
+    const there = await place({ CERTMATE_TLS: 'files' });
     const { folder, env } = there;
     await makePair(folder, 'good');
     await makePair(folder, 'other');

@@ -30,9 +30,8 @@ export const TOKEN = 'tls-test-'.padEnd(48, '0123456789abcdef');
 const main = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
 
 /** A place for a server, and its settings. */
-export async function place(t: Ended, settings: Record<string, string>) {
+export async function place(settings: Record<string, string>) {
   const temporary = temporaryFolder('tls');
-  t.after(() => temporary.remove());
   const folder = temporary.path;
   const port = await freePort();
   const env: Record<string, string> = {
@@ -45,13 +44,17 @@ export async function place(t: Ended, settings: Record<string, string>) {
     CERTMATE_DEFAULT_KEY_TYPE: 'ec-p256',
     ...settings,
   };
-  return { folder, port, env };
+  return { folder, port, env, remove: () => temporary.remove() };
 }
 
-/** Starts it and waits until it says that it runs. */
-export async function serve(t: Ended, { folder, port, env }: Awaited<ReturnType<typeof place>>): Promise<Served> {
+/** Starts it and waits until it says that it runs. In the end it is stopped, and its place removed. */
+export async function serve(t: Ended, there: Awaited<ReturnType<typeof place>>): Promise<Served> {
+  const { folder, port, env, remove } = there;
   const server = start(process.execPath, ['--enable-source-maps', main], { env });
-  t.after(() => server.stop());
+  t.after(async () => {
+    await server.stop();
+    remove();
+  });
   await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 60);
   if (!server.running()) throw new Error(server.output());
   return { folder, port, env, server, ca: join(folder, 'data', 'certs', 'ca', 'ca.crt') };
