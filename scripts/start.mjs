@@ -4,7 +4,11 @@ import { prepare } from './prepare.mjs';
 // npm hands SIGTERM to the shell between us and it, and most shells die of it without a word: follow them.
 if (process.env.npm_lifecycle_event !== undefined) {
   const parent = process.ppid;
-  setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGTERM'), 250).unref();
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 250).unref();
 }
 
 prepare();

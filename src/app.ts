@@ -15,7 +15,7 @@ import { errorHandler, frameworkErrors } from './http/problem.js';
 import { publicScope } from './http/public.js';
 import { requestIdentity } from './http/request.js';
 import { SecureServers } from './http/secure-servers.js';
-import { PATIENCE, serverOptions } from './http/server.js';
+import { letIdleGo, PATIENCE, serverOptions } from './http/server.js';
 import { sessions } from './http/sessions.js';
 import { assets } from './http/static.js';
 import { createLog } from './log.js';
@@ -96,6 +96,7 @@ async function assemble(
   const { dataDir, logDir, publicUrl, apiToken } = config;
 
   app.setErrorHandler(errorHandler);
+  app.addHook('preClose', async () => letIdleGo(app.server));
   await app.register(requestIdentity);
   await app.register(access);
   await app.register(plainPort, { port: config.httpPort, publicUrl });

@@ -7,6 +7,8 @@ import { orExit } from './exit.js';
 
 /** Requests that are still running when this many milliseconds have passed since SIGTERM are cut off. */
 const DRAIN = 10_000;
+/** From so many milliseconds after the first signal on, another one means: now. Terminals and npm send the first one twice. */
+const IMPATIENCE = 1000;
 
 /** Serves until SIGTERM or SIGINT. @throws StartupError what stops the start */
 async function serve(config: Config): Promise<void> {
@@ -25,12 +27,19 @@ async function serve(config: Config): Promise<void> {
   warm(app.settings.current);
   app.settings.subscribe(warm);
 
-  let closing = false;
+  let began: number | null = null;
+  const cutOff = (why: string): never => {
+    app.log.warn(`${why}: what is still running is cut off`);
+    process.exit(1);
+  };
   const drain = (signal: NodeJS.Signals): void => {
-    if (closing) return;
-    closing = true;
+    if (began !== null) {
+      if (performance.now() - began > IMPATIENCE) cutOff(`a second ${signal}`);
+      return;
+    }
+    began = performance.now();
     app.log.info({ signal }, 'closing');
-    setTimeout(() => process.exit(1), DRAIN).unref();
+    setTimeout(cutOff, DRAIN, `${DRAIN / 1000} s have passed`).unref();
     app.close().then(
       () => process.exit(0),
       (error: unknown) => {

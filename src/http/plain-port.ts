@@ -10,7 +10,7 @@ import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
 import { laneOr } from './lane.js';
 import { clientErrorHandler, errorHandler } from './problem.js';
-import { createPatientServer, PATIENCE } from './server.js';
+import { createPatientServer, letIdleGo, PATIENCE } from './server.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -54,8 +54,8 @@ export const plainPort = plugin(
     app.addHook('preClose', async () => {
       if (!server.listening) return;
       const closed = once(server, 'close');
+      letIdleGo(server);
       server.close();
-      server.closeIdleConnections();
       await closed;
     });
   },

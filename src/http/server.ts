@@ -59,6 +59,18 @@ export function createPatientServer(
 }
 
 /**
+ * To be called when a server begins to close: connections are let go as soon as nothing is being answered on them. By itself
+ * Node does so with those that are idle at that moment only; the others would keep it from closing until their patience ends.
+ */
+export function letIdleGo(server: Server): void {
+  if (!server.listening) return;
+  const timer = setInterval(() => server.closeIdleConnections(), LET_GO_EVERY);
+  server.once('close', () => clearInterval(timer));
+}
+
+const LET_GO_EVERY = 50;
+
+/**
  * Options for `fastify()`; the logger is the caller's to add.
  * @param secure given, the server speaks TLS and nothing else
  */

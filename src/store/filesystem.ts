@@ -10,6 +10,7 @@ import type { ArchivedFile } from './archive.js';
 import { storedContents } from './contents.js';
 import type { Inventory } from './inventory.js';
 import { type FilesystemStoreOptions, openParts, type StoreParts } from './opening.js';
+import { probeDirectory } from './probe.js';
 import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
 import { VERIFIED_AT_ONCE, verifyEach, verifyFiles, verifyWritable } from './verification.js';
 
@@ -148,6 +149,10 @@ export class FilesystemStore implements Store {
 
   contents(): AsyncIterable<ArchivedFile> {
     return storedContents(this.#parts);
+  }
+
+  async probe(): Promise<void> {
+    await probeDirectory(this.#parts.layout.journal);
   }
 
   problems(): Problem[] {

@@ -65,6 +65,11 @@ export interface Store {
   contents(): AsyncIterable<ArchivedFile>;
   /** Prepares, a little at a time, what the first lists would have to wait for; best called when nobody waits for the start. */
   warm(): Promise<void>;
+  /**
+   * Writes a little where every change is written, and reads it again.
+   * @throws CertMateError STORAGE_FULL, UNAVAILABLE; Error what else keeps the disk from it
+   */
+  probe(): Promise<void>;
   /** What is known to be damaged or missing; empty when all is well. */
   problems(): Problem[];
   /** Reads the files of every certificate and brings `problems` up to date; takes its time, and leaves room for others. */

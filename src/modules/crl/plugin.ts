@@ -52,6 +52,7 @@ export const crlPlugin = plugin(
     );
 
     health.add('crl', () => {
+      if (publisher.isFailing) return { ok: false, detail: 'no new CRL can be published; the log says why' };
       const used = publisher.current.used(clock.now());
       if (used < AGEING_FROM) return { ok: true };
       const detail = `the CRL is ${Math.round(used * 100)} % through its life; see the log for why it is not renewed`;

@@ -88,6 +88,11 @@ export class CrlPublisher {
     return publisher;
   }
 
+  /** Whether the last attempt to publish failed: revocations may be on no CRL yet. */
+  get isFailing(): boolean {
+    return this.#failing;
+  }
+
   /** The CRL to give out. */
   get current(): PublishedCrl {
     if (!this.#current) throw new Error('no CRL has been published yet');
@@ -161,6 +166,7 @@ export class CrlPublisher {
 
   /** True while a revocation is noted that no CRL holds yet, because building it failed or has not begun. */
   #incomplete = false;
+  #failing = false;
   /** The part of its life at which the log last spoke of the present CRL; 0 if it has not. */
   #warnedAt = 0;
 
@@ -204,9 +210,11 @@ export class CrlPublisher {
       this.#current = crl;
     } catch (error) {
       this.#incomplete = true;
+      this.#failing = true;
       this.failures += 1;
       throw error;
     }
+    this.#failing = false;
     this.#parts.onPublished?.((performance.now() - began) / 1000);
     const { number } = this.#current;
     log.info({ crl_number: String(number), revoked: count, next_update: timestamp(nextUpdate) }, 'CRL published');

@@ -75,7 +75,13 @@ export const foundation = plugin(
       auditLog: new Folder(join(config.logDir, 'audit')),
     });
 
-    app.health.add('store', () => {
+    app.health.add('store', async () => {
+      try {
+        await store.probe();
+      } catch (error) {
+        app.log.error({ err: error }, 'the data directory takes nothing');
+        return { ok: false, detail: 'nothing can be written; the log says why' };
+      }
       const { length } = store.problems();
       return length === 0 ? { ok: true } : { ok: false, detail: `${length} damaged or missing; the log names each` };
     });
