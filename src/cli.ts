@@ -1,83 +1,46 @@
 #!/usr/bin/env node
-/** The `certmate` command: what is done at the machine itself, with the data directory at hand. */
-import { Arguments, type Options, UsageError } from './cli/arguments.js';
-import { backup, restoreBackup } from './cli/backup.js';
-import { doctor, reindexJournal } from './cli/doctor.js';
-import { importCerts } from './cli/import-certs.js';
+/** The `certmate` command: at the data directory while no server runs, or through a running server. */
+import { Arguments, UsageError } from './cli/arguments.js';
+import type { Command } from './cli/command.js';
+import { COMMANDS, nameIn } from './cli/commands.js';
+import { failureOf, wording } from './cli/failure.js';
+import { describeCommand, overview } from './cli/help.js';
 import { print } from './cli/place.js';
-import { createKey, createUser, importCa } from './cli/setup.js';
-import { verifyAudit } from './cli/verify-audit.js';
-import { orExit } from './exit.js';
+import { version } from './config.js';
 
-const USAGE = `Usage: certmate <command> [options]
+/** Whoever reads the output may stop reading, as `head` does. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
 
-  serve                          serve the API and the dashboard (settings: environment, see README.md)
-  import-ca --cert FILE --key FILE [--chain FILE] [--key-passphrase-file FILE]
-                                 bring in a CA made elsewhere: a root, or an intermediate with its chain, in PEM;
-                                 before the first start, into an empty data directory
-  import-certs --from DIR [--usage NAME] [--dry-run]
-                                 take over certificates that this CA issued elsewhere, with their keys and CRLs if those
-                                 are there; also those of CertMate's older layout
-  key create --name NAME --role viewer|operator|admin
-                                 make an API key; it is shown once
-  user create --name NAME --role viewer|operator|admin [--password-file FILE]
-                                 make a user of the dashboard; without a file a password is made and shown once. Either
-                                 is to be changed at the first sign-in
-  backup --out FILE --passphrase-file FILE
-                                 put everything into one sealed file (a running server does it at POST /api/ca/backup)
-  restore --from FILE --passphrase-file FILE
-                                 take everything out of it again, into an empty data directory
-  doctor [--repair] [--json]     check everything that is stored, and mend what can be mended without guessing
-  reindex                        make the journal anew from the directories alone; the old one is kept
-  verify-audit [--json]          check every line and signature of the audit log
-  verify-audit --log DIR|FILE… --public-key FILE [--head FILE] [--json]
-                                 the same anywhere else, of a copy of the log or of an exported bundle (unpacked or not),
-                                 with nothing but the public key; --head: a signed checkpoint that was kept elsewhere
-
-All but serve, and verify-audit --log, need the server to be down. The data directory is CERTMATE_DATA_DIR (default: data).
-Exit code 0: done, 1: refused, or something is wrong, with the reason; 2: wrong usage.
-`;
-
-const COMMANDS: Record<string, { options: Options; run: (args: Arguments) => Promise<void> }> = {
-  serve: {
-    options: {},
-    run: async () => {
-      await import('./main.js');
-    },
-  },
-  'import-ca': {
-    options: { cert: 'value', key: 'value', chain: 'value', 'key-passphrase-file': 'value' },
-    run: importCa,
-  },
-  'import-certs': { options: { from: 'value', usage: 'value', 'dry-run': 'flag' }, run: importCerts },
-  'key create': { options: { name: 'value', role: 'value' }, run: createKey },
-  'user create': { options: { name: 'value', role: 'value', 'password-file': 'value' }, run: createUser },
-  backup: { options: { out: 'value', 'passphrase-file': 'value' }, run: backup },
-  restore: { options: { from: 'value', 'passphrase-file': 'value' }, run: restoreBackup },
-  doctor: { options: { repair: 'flag', json: 'flag' }, run: doctor },
-  reindex: { options: {}, run: reindexJournal },
-  'verify-audit': {
-    options: { log: 'values', 'public-key': 'value', head: 'value', json: 'flag' },
-    run: verifyAudit,
-  },
-};
-
-async function main(words: string[]): Promise<void> {
-  const leading = words.filter((word, index) => !word.startsWith('-') && index < 2);
-  const name = [leading.join(' '), leading[0] ?? ''].find((candidate) => Object.hasOwn(COMMANDS, candidate));
-  if (words.includes('--help') || words.includes('-h') || words.length === 0) {
-    print(USAGE.trimEnd());
-    return;
-  }
-  const command = name === undefined ? undefined : COMMANDS[name];
-  if (!command || name === undefined) throw new UsageError(`there is no command ${leading[0] ?? words[0]}`);
-  await command.run(new Arguments(words.slice(name.split(' ').length), command.options));
+const words = process.argv.slice(2);
+/** The command that was asked for, once it is known. */
+const running: { command: Command | null } = { command: null };
+try {
+  await main();
+} catch (error) {
+  const failure = failureOf(error, running.command?.remote === true);
+  process.stderr.write(`${wording(error, failure, words.includes('--json'))}\n`);
+  process.exitCode = failure.exitCode;
 }
 
-await orExit(() =>
-  main(process.argv.slice(2)).catch((error: unknown) => {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`certmate: ${error.message}\nRun certmate --help for what there is.\n`);
-    process.exitCode = 2;
-  }),
-);
+async function main(): Promise<void> {
+  const help = words.includes('--help') || words.includes('-h');
+  const asked = words[0] === 'help' ? words.slice(1) : words;
+  const name = nameIn(asked);
+  const command = (name === null ? undefined : await COMMANDS[name]?.()) ?? null;
+  running.command = command;
+  if (command !== null && name !== null) {
+    if (help || words[0] === 'help') print(describeCommand(name, command));
+    else await command.run(new Arguments(words.slice(name.split(' ').length), command));
+    return;
+  }
+  if (words[0] === '--version') print(version);
+  else if (help || asked.length === 0) print(overview(await everyCommand()));
+  else if (asked[0]?.startsWith('-') === true) throw new UsageError('the name of a command comes first');
+  else throw new UsageError(`there is no command ${asked[0]}`);
+}
+
+async function everyCommand(): Promise<[string, Command][]> {
+  return Promise.all(Object.entries(COMMANDS).map(async ([name, load]) => [name, await load()] as [string, Command]));
+}

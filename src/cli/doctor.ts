@@ -1,4 +1,4 @@
-/** `doctor` and `reindex`: is everything that is stored in order? */
+/** `doctor`: is everything that is stored in order? */
 import { join } from 'node:path';
 import { systemClock } from '../clock.js';
 import { type Config, readConfig } from '../config.js';
@@ -8,16 +8,21 @@ import { describeBreak } from '../modules/audit/wording.js';
 import { type AuditOutcome, examine } from '../modules/doctor/examine.js';
 import { repair } from '../modules/doctor/repair.js';
 import { describe, reportOn } from '../modules/doctor/report.js';
-import { lastRevocations } from '../modules/foundation/last-crl.js';
 import { openStore } from '../modules/foundation/open-store.js';
-import { reconstruction } from '../modules/foundation/reconstruction.js';
 import { Folder } from '../store/folder.js';
-import { reindex } from '../store/reindexing.js';
 import type { Arguments } from './arguments.js';
+import { type Command, JSON_FLAG } from './command.js';
 import { locked, noLog, print } from './place.js';
 
+export const doctorCommand: Command = {
+  summary: 'check everything that is stored, and mend what needs no guessing',
+  options: { repair: { kind: 'flag', text: 'mend what can be mended' }, ...JSON_FLAG },
+  examples: ['doctor', 'doctor --repair'],
+  run: doctor,
+};
+
 /** Exit code 1 if anything is, or stays, wrong. */
-export async function doctor(args: Arguments): Promise<void> {
+async function doctor(args: Arguments): Promise<void> {
   const config = readConfig();
   const { dataDir, logDir, caPassphrase } = config;
   const sealer = new KeySealer(config.keyEncryption);
@@ -33,23 +38,6 @@ export async function doctor(args: Arguments): Promise<void> {
     if (args.flag('json')) print(JSON.stringify(report, null, 2));
     else print(...describe(report, args.flag('repair') ? 0 : findings.filter(({ remedy }) => remedy !== null).length));
     if (findings.length > 0) process.exitCode = 1;
-  });
-}
-
-/** Exit code 1 if there is a directory that it could make nothing of, or a certificate without one. */
-export async function reindexJournal(): Promise<void> {
-  const { dataDir } = readConfig();
-  const certs = new Folder(join(dataDir, 'certs'));
-  await locked(dataDir, async () => {
-    const revocations = await lastRevocations(certs.folder('crl'), certs.folder('ca'));
-    const now = systemClock.now();
-    const reconstruct = reconstruction(async () => revocations);
-    const { count, problems, lost, keptAs } = await reindex({ dataDir, reconstruct, revocations, now });
-    for (const { path, message } of problems) print(`wrong   ${path}: ${message}`);
-    for (const identifier of lost) print(`lost    ${identifier}: only the old journal knows it; restore its directory`);
-    print(`The journal was made anew from ${count} certificates.`);
-    if (keptAs !== null) print(`The old one is kept as ${keptAs}; remove it when everything is in order.`);
-    if (problems.length + lost.length > 0) process.exitCode = 1;
   });
 }
 

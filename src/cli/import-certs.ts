@@ -14,12 +14,29 @@ import type { Issuer } from '../pki/issuer.js';
 import { decodePem } from '../pki/pem.js';
 import { Folder } from '../store/folder.js';
 import { type Arguments, UsageError } from './arguments.js';
-import { errorLog, locked, print, withTrail } from './place.js';
+import { type Command, JSON_FLAG } from './command.js';
+import { whoIsHere } from './local.js';
+import { errorLog, locked, print, printJson, withTrail } from './place.js';
 
 const DEFAULT_USAGE = 'api-mtls';
 
+export const importCertsCommand: Command = {
+  summary: 'take over certificates that this CA issued elsewhere',
+  details: [
+    'With their keys and CRLs if those are there; also those of CertMate’s older layout. With --json each is a line of JSON.',
+  ],
+  options: {
+    from: { kind: 'value', value: 'DIR', text: 'where they are' },
+    usage: { kind: 'value', value: 'NAME', text: `what they are for; ${DEFAULT_USAGE} unless given` },
+    'dry-run': { kind: 'flag', text: 'only tell what would become of each' },
+    ...JSON_FLAG,
+  },
+  examples: ['import-certs --from /etc/easy-rsa/pki --usage vpn --dry-run'],
+  run: importCerts,
+};
+
 /** Exit code 1 if anything could not be imported. */
-export async function importCerts(args: Arguments): Promise<void> {
+async function importCerts(args: Arguments): Promise<void> {
   const { dataDir, logDir, keyEncryption } = readConfig();
   const from = resolve(args.text('from'));
   const usage = args.optional('usage') ?? DEFAULT_USAGE;
@@ -38,7 +55,9 @@ export async function importCerts(args: Arguments): Promise<void> {
       await store.close();
     }
   });
-  report(outcomes, dryRun);
+  if (args.flag('json')) outcomes.forEach(printJson);
+  else report(outcomes, dryRun);
+  if (outcomes.some(({ outcome }) => outcome === 'failed')) process.exitCode = 1;
 }
 
 function report(outcomes: readonly Outcome[], dryRun: boolean): void {
@@ -50,7 +69,6 @@ function report(outcomes: readonly Outcome[], dryRun: boolean): void {
   if (dryRun) print('Nothing was changed: this was a dry run.');
   else if (outcomes.some(({ outcome, reason }) => outcome === 'imported' && reason.includes('revoked')))
     print('Start CertMate: it publishes a CRL with the revoked ones.');
-  if (count('failed') > 0) process.exitCode = 1;
 }
 
 async function readIssuer(dataDir: string): Promise<Issuer> {
@@ -65,7 +83,7 @@ async function record(place: { dataDir: string; auditLogDir: string }, outcomes:
   const imported = outcomes.flatMap(({ identifier }) => identifier ?? []);
   if (imported.length === 0) return;
   await withTrail(place, async (audit) => {
-    const actor = { user: 'system', ip_address: null, request_id: null };
+    const actor = whoIsHere();
     const line = { operation: 'batch_import', resource_type: 'certificate', status: 'success', actor } as const;
     await Promise.all(imported.map((identifier) => audit.record({ ...line, resource_id: identifier })));
   });

@@ -10,7 +10,7 @@ import { lockDirectory } from '../store/lock.js';
 import type { Log } from '../types.js';
 import type { Arguments } from './arguments.js';
 
-/** Does `work` while no server and no other command uses the data directory. @throws StartupError if one does */
+/** Does `work` while no server and no other command uses the data directory. @throws DirectoryInUse if one does */
 export async function locked<Result>(dataDir: string, work: () => Promise<Result>): Promise<Result> {
   const lock = await lockDirectory(dataDir);
   try {
@@ -38,14 +38,24 @@ export function print(...lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${line}\n`);
 }
 
+/** One JSON document; a line, so that several are a stream of them. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value));
+}
+
+/** What is no part of the answer goes to standard error. */
+export function note(text: string): void {
+  process.stderr.write(`certmate: ${text}\n`);
+}
+
 /** For those who report what they find in another way than the log. */
 export const noLog: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Shows warnings and errors, one a line. */
 export const errorLog: Log = {
   info: () => undefined,
-  warn: (_details, message) => void process.stderr.write(`certmate: ${message}\n`),
-  error: (_details, message) => void process.stderr.write(`certmate: ${message}\n`),
+  warn: (_details, message) => note(message),
+  error: (_details, message) => note(message),
 };
 
 /** Does `work` with the audit trail open; it is closed, its end signed, when this resolves. */

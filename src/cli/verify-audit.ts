@@ -10,10 +10,24 @@ import { Folder } from '../store/folder.js';
 import { filesAt } from '../store/found-files.js';
 import { ZipError } from '../store/zip-reading.js';
 import { type Arguments, UsageError } from './arguments.js';
+import { type Command, JSON_FLAG } from './command.js';
 import { locked, print } from './place.js';
 
+export const verifyAuditCommand: Command = {
+  summary: 'check every line and signature of the audit log, here or of a copy anywhere',
+  details: ['With --log nothing but the log and the public key is needed: no data directory, and the server may run.'],
+  options: {
+    log: { kind: 'values', value: 'DIR|FILE', text: 'a copy of the log, or an exported bundle (unpacked or not)' },
+    'public-key': { kind: 'value', value: 'FILE', text: 'with --log: what GET /api/audit/public-key gave, kept since' },
+    head: { kind: 'value', value: 'FILE', text: 'with --log: a signed checkpoint that was kept elsewhere' },
+    ...JSON_FLAG,
+  },
+  examples: ['verify-audit', 'verify-audit --log audit-export.zip --public-key audit.pub'],
+  run: verifyAudit,
+};
+
 /** Exit code 1 if the audit log is broken. @throws UsageError what is given cannot be verified at all */
-export async function verifyAudit(args: Arguments): Promise<void> {
+async function verifyAudit(args: Arguments): Promise<void> {
   const logs = args.all('log');
   if (logs.length === 0 && args.optional('public-key') !== undefined) {
     throw new UsageError('--log is missing: the directory of the log, its files, or an exported bundle');

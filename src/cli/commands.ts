@@ -1,0 +1,28 @@
+/** Every command by its name. Each is loaded when it is needed: a question to a server needs nothing of the server. */
+import type { Command } from './command.js';
+
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  issue: async () => (await import('./issue.js')).issueCommand,
+  list: async () => (await import('./list.js')).listCommand,
+  show: async () => (await import('./show.js')).showCommand,
+  download: async () => (await import('./download.js')).downloadCommand,
+  renew: async () => (await import('./renew.js')).renewCommand,
+  revoke: async () => (await import('./revoke.js')).revokeCommand,
+  'key create': async () => (await import('./accounts.js')).keyCommand,
+  'user create': async () => (await import('./accounts.js')).userCommand,
+  backup: async () => (await import('./backup.js')).backupCommand,
+  serve: async () => (await import('./serve.js')).serveCommand,
+  init: async () => (await import('./init.js')).initCommand,
+  'import-ca': async () => (await import('./import-ca.js')).importCaCommand,
+  'import-certs': async () => (await import('./import-certs.js')).importCertsCommand,
+  restore: async () => (await import('./restore.js')).restoreCommand,
+  doctor: async () => (await import('./doctor.js')).doctorCommand,
+  reindex: async () => (await import('./reindex.js')).reindexCommand,
+  'verify-audit': async () => (await import('./verify-audit.js')).verifyAuditCommand,
+};
+
+/** The name that these words begin with; null if there is no such command. */
+export function nameIn(words: readonly string[]): string | null {
+  const [first = '', second = ''] = words;
+  return [`${first} ${second}`, first].find((name) => Object.hasOwn(COMMANDS, name)) ?? null;
+}

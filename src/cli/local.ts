@@ -1,0 +1,61 @@
+/** To a server in this process, which works on the data directory and listens nowhere. */
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { readConfig } from '../config.js';
+import { StartupError } from '../errors.js';
+import { MACHINE_HEADERS } from '../http/at-the-machine.js';
+import { Folder } from '../store/folder.js';
+import type { Actor } from '../types.js';
+import type { OutgoingRequest, Transport } from './api.js';
+import { note } from './place.js';
+
+/** Whoever is at the machine itself, as the audit trail names them: no key and no user can have this name. */
+export function whoIsHere(): Actor {
+  return { user: `cli:${userName()}`, ip_address: null, request_id: null };
+}
+
+/** @throws StartupError there is no CA yet, or what stops a start; DirectoryInUse */
+export async function localTransport(): Promise<Transport> {
+  const { dataDir } = readConfig();
+  if ((await new Folder(join(dataDir, 'certs', 'ca')).read('ca.crt')) === null) {
+    throw new StartupError(
+      `there is no CA in ${dataDir} yet. Make one: certmate init. Or name a data directory (CERTMATE_DATA_DIR) or a server (--url).`,
+    );
+  }
+  const app = await openHere();
+  if (app.auth.firstToken !== null) note(`the admin API key, shown this once: ${app.auth.firstToken}`);
+  const send = async ({ method, path, headers, body }: OutgoingRequest) => {
+    const payload = body === null ? {} : { payload: body };
+    const all = { ...headers, ...MACHINE_HEADERS };
+    const answer = await app.inject({ method, url: path, headers: all, ...payload, payloadAsStream: true });
+    return { status: answer.statusCode, headers: answer.headers, body: answer.stream() };
+  };
+  return { local: true, send, close: () => app.close() };
+}
+
+/** The whole server, without limits of calls and without ports. @throws StartupError, DirectoryInUse */
+export async function openHere() {
+  // It is much to load, and needed here only.
+  const { buildApp } = await import('../app.js');
+  const config = { ...readConfig(), rateLimits: false, tls: 'off' as const, httpPort: null };
+  return buildApp({ config, logger: quietLog(), operator: whoIsHere().user });
+}
+
+/** Standard output is for what was asked for: warnings and errors go, in a line each, to standard error. */
+function quietLog() {
+  const write = (line: string): void => {
+    const { msg, err } = JSON.parse(line) as { msg?: string; err?: { message?: string } };
+    note([msg, err?.message].filter((text) => text !== undefined && text !== '').join(': '));
+  };
+  return pino({ level: 'warn', base: null, timestamp: false }, { write });
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number that has no name.
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
