@@ -11,6 +11,7 @@ import { Networks } from './networks.js';
 import {
   type AccountFiles,
   assertNotAbove,
+  type Exclusively,
   type Holder,
   isAccount,
   type Maker,
@@ -38,6 +39,7 @@ export interface People {
 }
 
 export interface ApiKeysOptions {
+  exclusively: Exclusively;
   files: AccountFiles;
   clock: Clock;
   operatorToken: string | null;
@@ -62,8 +64,6 @@ export class ApiKeys {
   #networks = new Map<string, Networks>();
   /** Of the same key always the same object. */
   #reaches = new Map<string, Reach | null>();
-  /** Changes wait for one another: each starts from what the one before it has written. */
-  #change: Promise<unknown> = Promise.resolve();
   /** The admin token made on the very first start, to be shown once; null at any other time. */
   firstToken: string | null = null;
 
@@ -137,7 +137,7 @@ export class ApiKeys {
    * @throws CertMateError FORBIDDEN, CONFLICT for a name in use, VALIDATION_FAILED
    */
   create(wanted: NewApiKey, maker: Maker, actor: Actor | null = null): Promise<{ token: string; key: ApiKey }> {
-    return this.#exclusively(async () => {
+    return this.#options.exclusively(async () => {
       const { clock, people } = this.#options;
       const now = clock.now();
       const limits = limitsOf(wanted);
@@ -176,7 +176,7 @@ export class ApiKeys {
    * @throws CertMateError NOT_FOUND, CONFLICT for the last way in as an administrator
    */
   remove(id: string, actor: Actor | null = null): Promise<ApiKey> {
-    return this.#exclusively(async () => {
+    return this.#options.exclusively(async () => {
       const key = this.#byId.get(id);
       if (key === undefined) throw new CertMateError('NOT_FOUND', `There is no API key ${id}.`);
       const left = this.#keys.filter((other) => other !== key);
@@ -255,12 +255,6 @@ export class ApiKeys {
       actor,
       details: { name, role, expires_at, ...limits },
     });
-  }
-
-  #exclusively<Result>(change: () => Promise<Result>): Promise<Result> {
-    const result = this.#change.then(change);
-    this.#change = result.catch(() => undefined);
-    return result;
   }
 }
 

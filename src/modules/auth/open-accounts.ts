@@ -1,8 +1,9 @@
 /** Opens keys and users together: each has to know the names of the other, and keys the role of whoever made them. */
+import { KeyedLock } from '../../store/keyed-lock.js';
 import type { AuditSink, Clock } from '../../types.js';
 import { ApiKeys } from './api-keys.js';
 import { LastUsed } from './last-used.js';
-import type { AccountFiles } from './records.js';
+import type { AccountFiles, Exclusively } from './records.js';
 import { Users } from './users.js';
 
 export interface AccountsOptions {
@@ -22,15 +23,15 @@ export async function openAccounts(
 ): Promise<{ keys: ApiKeys; users: Users; lastUsed: LastUsed }> {
   const { files, clock, operatorToken, audit, firstKey, endSessions } = options;
   const lastUsed = await LastUsed.open(files, clock);
+  const changes = new KeyedLock();
+  const exclusively: Exclusively = (change) => changes.run('accounts', change);
+  const common = { files, clock, lastUsed, audit, exclusively };
   const users: Users = await Users.open({
-    files,
-    clock,
-    lastUsed,
-    audit,
+    ...common,
     endSessions,
     isTaken: (name) => keys.hasName(name),
     isLimited: (id) => keys.isLimited(id),
   });
-  const keys: ApiKeys = await ApiKeys.open({ files, clock, operatorToken, people: users, lastUsed, audit, firstKey });
+  const keys: ApiKeys = await ApiKeys.open({ ...common, operatorToken, people: users, firstKey });
   return { keys, users, lastUsed };
 }

@@ -8,6 +8,12 @@ export interface AccountFiles {
   write(name: string, data: string, options: { mode: number }): Promise<void>;
 }
 
+/**
+ * Changes of keys and users wait for one another: each starts from what the one before it has written, so that no name is
+ * given twice and no two of them together remove the last administrator.
+ */
+export type Exclusively = <Result>(change: () => Promise<Result>) => Promise<Result>;
+
 /** Whoever makes or changes an account. */
 export interface Maker {
   /** Of a key or a user; absent for those who are neither, such as the operator at the machine. */

@@ -6,10 +6,19 @@ import { CertMateError } from '../../errors.js';
 import type { Actor, AuditOperation, AuditSink, Clock, Role } from '../../types.js';
 import type { LastUsed } from './last-used.js';
 import { assertGoodPassword, randomPassword } from './password-rules.js';
-import { type AccountFiles, assertNotAbove, type Holder, type Maker, nameTaken, RESERVED } from './records.js';
+import {
+  type AccountFiles,
+  assertNotAbove,
+  type Exclusively,
+  type Holder,
+  type Maker,
+  nameTaken,
+  RESERVED,
+} from './records.js';
 import { isAdmin, type NewUser, parseUsers, type StoredUser, type User, type UserChange } from './user-records.js';
 
 export interface UsersOptions {
+  exclusively: Exclusively;
   files: AccountFiles;
   clock: Clock;
   lastUsed: LastUsed;
@@ -27,8 +36,6 @@ const FILE = 'users.json';
 export class Users {
   readonly #options: UsersOptions;
   #users: readonly StoredUser[] = [];
-  /** Changes wait for one another: each starts from what the one before it has written. */
-  #change: Promise<unknown> = Promise.resolve();
 
   private constructor(options: UsersOptions) {
     this.#options = options;
@@ -97,7 +104,7 @@ export class Users {
     assertNotAbove(wanted.role, maker, 'a user');
     const { name, role } = wanted;
     const secret = await this.#secret(wanted.password, name);
-    return this.#exclusively(async () => {
+    return this.#options.exclusively(async () => {
       if (RESERVED.has(name) || this.hasName(name) || this.#options.isTaken(name)) throw nameTaken(name);
       const now = timestamp(this.#options.clock.now());
       const user: StoredUser = {
@@ -133,7 +140,7 @@ export class Users {
     if (role !== undefined) assertNotAbove(role, maker, 'a user');
     const { name } = this.#present(id);
     const secret = password === undefined && !random ? null : await this.#secret(password, name);
-    return this.#exclusively(async () => {
+    return this.#options.exclusively(async () => {
       const current = this.#present(id);
       const user: StoredUser = {
         ...current,
@@ -175,7 +182,7 @@ export class Users {
       });
     }
     const hash = await hashPassword(next);
-    await this.#exclusively(async () => {
+    await this.#options.exclusively(async () => {
       const present = this.#present(id);
       if (present.password_hash !== before.password_hash) {
         throw new CertMateError('CONFLICT', 'The password was changed by somebody else a moment ago. Sign in again.');
@@ -194,7 +201,7 @@ export class Users {
    */
   remove(id: string, maker: Maker, actor: Actor): Promise<User> {
     this.#assertUnlimited(maker);
-    return this.#exclusively(async () => {
+    return this.#options.exclusively(async () => {
       const user = this.#present(id);
       await this.#replace(user, null);
       const ended = this.#options.endSessions(id);
@@ -273,11 +280,5 @@ export class Users {
       actor,
       details: { name, ...details },
     });
-  }
-
-  #exclusively<Result>(change: () => Promise<Result>): Promise<Result> {
-    const result = this.#change.then(change);
-    this.#change = result.catch(() => undefined);
-    return result;
   }
 }

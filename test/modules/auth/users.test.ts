@@ -70,6 +70,15 @@ describe('users', () => {
     assert.equal(await make(USERS, 'no spaces'), 400);
   });
 
+  test('never share a name with a key, not even when both are made at the same time', async (t) => {
+    const { call } = await build(t);
+    const payload = { name: 'twin', role: 'viewer' };
+    const made = await Promise.all(
+      [USERS, '/api/keys', USERS, '/api/keys'].map((url) => call('admin', { method: 'POST', url, payload })),
+    );
+    assert.deepEqual(made.map(({ statusCode }) => statusCode).sort(), [201, 409, 409, 409]);
+  });
+
   test('get no password that is weak, whoever chooses it', async (t) => {
     const { call } = await build(t);
     for (const password of ['short', 'password1234', 'wilhelmina.tell']) {
