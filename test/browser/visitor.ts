@@ -16,6 +16,9 @@ export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: pathOf('chromium'), args: CHROMIUM_ARGS });
 }
 
+/** A loaded machine takes its time (ms). */
+const PATIENCE = 90_000;
+
 export interface Visit {
   page: Page;
   /** Errors of scripts, refusals of the content security policy, requests to other hosts. */
@@ -30,6 +33,7 @@ export async function visit(
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {

@@ -23,6 +23,9 @@ export interface IssuePage {
   inspected: CsrView | null;
 }
 
+/** Usages of one's own that are offered while typing. */
+const OFFERED = 50;
+
 /** What a request for a usage starts from. */
 export function suggestedFor(profile: IssuingRules, usual: { keyType: string; days: number }): Suggested {
   const { count, unit } = usualLifetime(profile, usual.days);
@@ -43,7 +46,7 @@ export function issuePage(
   const suggested = suggestedFor(profile, parts.usual());
   const known = new Map(profiles.list().map(({ name, rules }) => [name, rules.description]));
   known.delete('default');
-  for (const usage of Object.keys(certificates.counts().by_usage)) if (!known.has(usage)) known.set(usage, '');
+  for (const usage of certificates.commonest('usage', OFFERED)) if (!known.has(usage)) known.set(usage, '');
   return {
     ...form,
     blank: blankForm(suggested),

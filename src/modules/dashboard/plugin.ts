@@ -31,7 +31,6 @@ export const dashboardPlugin: FastifyPluginAsync = async (app) => {
     audit,
     clock,
     publicUrl: config.publicUrl,
-    defaultKeyType: config.defaultKeyType,
   };
   await app.register(signInRoutes, { signIn, users });
   for (const routes of [dashboardRoutes, helpRoutes, listRoutes, revokeRoutes]) await app.register(routes, parts);

@@ -102,9 +102,7 @@ export interface Certificates {
   /** Releases it from hold. */
   unhold(identifier: string, actor: Actor): Promise<Certificate>;
   delete(identifier: string, actor: Actor): Promise<Certificate>;
-  /** How many certificates there are, in all, by status and by usage, without the deleted ones. */
-  counts(): Counts;
-  /** The same by status alone: cheap, whatever there is. */
+  /** How many certificates there are, in all and by status, without the deleted ones. */
   statusCounts(): StatusCounts;
   /** The same for those that meet the conditions, but for status and revocation, and that the caller may see. */
   countsOf(conditions: Conditions, caller?: Caller): StatusCounts;
@@ -165,10 +163,6 @@ export interface StatusCounts {
   revoked: number;
 }
 
-export interface Counts extends StatusCounts {
-  by_usage: Record<string, number>;
-}
-
 export interface Authority {
   readonly subjectText: string;
   readonly issuerText: string;
@@ -195,5 +189,4 @@ export interface DashboardParts {
   audit: AuditSink;
   clock: Clock;
   publicUrl: string;
-  defaultKeyType: KeyType;
 }
