@@ -129,6 +129,7 @@ export interface Actor {
 
 export type AuditOperation =
   | 'create'
+  | 'csr_create'
   | 'revoke'
   | 'unhold'
   | 'renew'
@@ -159,6 +160,7 @@ export interface AuditEvent {
   operation: AuditOperation;
   resource_type:
     | 'certificate'
+    | 'csr'
     | 'batch'
     | 'ca'
     | 'crl'

@@ -1,5 +1,6 @@
 /** HTTP for CSRs: made and inspected here; submitted like any other request to issue (issue-routes.ts). */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { actorOf } from '../../http/request.js';
 import { createCsrRequest, createdCsr, inspectedCsr, inspectRequest } from './csr-schema.js';
 
 const tags = ['Client certificates'];
@@ -18,7 +19,7 @@ export const csrRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: createdCsr },
       },
     },
-    async (request) => certificates.createCsr(request.body),
+    async (request) => certificates.createCsr(request.body, actorOf(request)),
   );
 
   app.post(

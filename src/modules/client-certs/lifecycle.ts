@@ -65,8 +65,8 @@ export class CertificateLifecycle {
   }
 
   /** See csr-creation.ts. */
-  createCsr(request: CreateCsrRequest): Promise<{ csr_pem: string; private_key_pem: string }> {
-    return createCsr(this.#parts, request);
+  createCsr(request: CreateCsrRequest, actor: Actor): Promise<{ csr_pem: string; private_key_pem: string }> {
+    return createCsr(this.#parts, request, actor);
   }
 
   /** See csr-inspection.ts. */

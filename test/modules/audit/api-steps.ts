@@ -18,6 +18,11 @@ export const API_STEPS: Record<string, Step> = {
     const name = stage.name('new');
     return certificate('create', await stage.call('POST', '/api/client-certs/create', subject(name)), name);
   },
+  'POST /api/client-certs/csr/create': async (stage) => {
+    const common_name = `${stage.name('asker')}@example.com`;
+    const answer = await stage.call('POST', '/api/client-certs/csr/create', { common_name, key_type: 'ec-p256' });
+    return { answer, operation: 'csr_create', resource_type: 'csr', resource_id: common_name };
+  },
   'POST /api/client-certs/csr/submit': async (stage) => {
     const identifier = stage.name('new');
     const payload = { csr: await stage.csr(), identifier };

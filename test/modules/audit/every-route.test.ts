@@ -13,7 +13,6 @@ import { Stage } from './stage.js';
 
 /** Calls that are no GET, but leave everything as it is. */
 const CHANGE_NOTHING: Record<string, string> = {
-  'POST /api/client-certs/csr/create': 'makes a key and a request for the caller, and keeps neither',
   'POST /api/client-certs/csr/inspect': 'reads a request',
   'POST /api/ocsp': 'answers a question',
   'POST /theme': 'sets a cookie of the visitor',
