@@ -54,6 +54,7 @@ export interface ChainState {
 /** What was done, in words. */
 const WHAT: Record<AuditEvent['operation'], string> = {
   create: 'Issued',
+  csr_create: 'Key and CSR made',
   revoke: 'Revoked',
   unhold: 'Released from hold',
   renew: 'Renewed',
