@@ -54,7 +54,7 @@ function facts({ state, done, total, failed, rate_per_second: rate, eta_seconds:
   if (failed > 0) parts.push(`${failed} failed`);
   if (state === 'queued') parts.push('in line');
   if (rate !== null && rate > 0) parts.push(`${rate >= 10 ? Math.round(rate) : rate.toFixed(1)}/s`);
-  if (eta !== null) parts.push(`${duration(eta)} left`);
+  if (eta !== null && eta > 0) parts.push(`${duration(eta)} left`);
   return parts.join(', ');
 }
 

@@ -11,8 +11,9 @@ export interface Column<Row> {
 
 const GAP = 2;
 
-/** Lines without a line feed. @param width how many characters fit into a line */
-export function tableLines<Row>(columns: readonly Column<Row>[], rows: readonly Row[], width: number): string[] {
+/** Lines without a line feed; a column that is empty is left out. @param width how many characters fit into a line */
+export function tableLines<Row>(all: readonly Column<Row>[], rows: readonly Row[], width: number): string[] {
+  const columns = all.filter(({ text }) => rows.some((row) => text(row) !== ''));
   const cells = rows.map((row) => columns.map(({ text }) => harmless(text(row))));
   const widths = fit(
     columns.map(({ title, least = Infinity }, at) => {
@@ -44,16 +45,15 @@ export function tabbedLine<Row>(columns: readonly Column<Row>[], row: Row): stri
   return columns.map(({ text }) => harmless(text(row))).join('\t');
 }
 
-/** Takes from the widest that may be cut, a character at a time, until all fit or none may be cut further. */
+/** Takes from the last that may be cut, then from those before it, until all fit. */
 function fit(columns: readonly { natural: number; least: number }[], width: number): number[] {
   const widths = columns.map(({ natural }) => natural);
   let excess = widths.reduce((sum, one) => sum + one, GAP * (columns.length - 1)) - width;
-  for (; excess > 0; excess -= 1) {
-    const spare = widths.map((one, at) => (one > (columns[at]?.least ?? 0) ? one : 0));
-    const widest = Math.max(...spare);
-    if (widest === 0) break;
-    const at = spare.indexOf(widest);
-    widths[at] = widest - 1;
+  for (let at = columns.length - 1; at >= 0 && excess > 0; at -= 1) {
+    const { natural, least } = columns[at] ?? { natural: 0, least: 0 };
+    const less = Math.min(excess, natural - least);
+    widths[at] = natural - less;
+    excess -= less;
   }
   return widths;
 }
