@@ -44,8 +44,7 @@ async function takeSessions(app: FastifyInstance): Promise<void> {
     },
   });
   app.addHook('onRequest', async (request) => {
-    // Whoever is at the machine is known already, see at-the-machine.ts.
-    if (request.headers.authorization === undefined && request.principal === null) await resumeSession(request);
+    if (request.headers.authorization === undefined) await resumeSession(request);
   });
   app.addHook('onRequest', (request, reply, done) => {
     const harmless = request.method === 'GET' || request.method === 'HEAD';
