@@ -9,8 +9,12 @@ import { Browser } from './browser.js';
 
 const LIST = '/client-certificates';
 
+/** pbeWithSHA1And3-KeyTripleDES-CBC (RFC 7292 appendix C): what older systems open, and newer files do not have. */
+const TRIPLE_DES = Buffer.from('060a2a864886f70d010c0103', 'hex');
+
 /** What openssl finds in a PKCS #12 file. */
 async function opened(t: TestContext, file: Buffer, password: string, legacy: boolean): Promise<string> {
+  assert.equal(file.includes(TRIPLE_DES), legacy, 'each of its kind');
   const folder = await mkdtemp(join(tmpdir(), 'p12-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const path = join(folder, 'file.p12');
