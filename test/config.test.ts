@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readConfig } from '../src/config.js';
+import { readCommandSettings, readConfig } from '../src/config.js';
 import { StartupError } from '../src/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'certmate-config-'));
@@ -157,5 +157,31 @@ describe('settings', () => {
       () => readConfig({ CERTMATE_API_TOKEN: 'y'.repeat(32), CERTMATE_API_TOKEN_FILE: path }),
       /CERTMATE_API_TOKEN_FILE and CERTMATE_API_TOKEN are both set/,
     );
+  });
+});
+
+describe('settings of the command', () => {
+  it('name a server and a token, or none', () => {
+    const none = { url: null, token: null, colour: true };
+    assert.deepEqual(readCommandSettings({}), none);
+    assert.deepEqual(readCommandSettings({ CERTMATE_URL: '', CERTMATE_TOKEN: '' }), none);
+    const url = 'https://ca.example.com';
+    assert.equal(readCommandSettings({ CERTMATE_URL: `${url}/` }).url, url);
+    assert.equal(readCommandSettings({ CERTMATE_TOKEN: 'cm_a' }).token, 'cm_a');
+    assert.equal(readCommandSettings({ CERTMATE_TOKEN_FILE: file('cm', 'cm_b\n') }).token, 'cm_b');
+  });
+
+  it('say no to colours with NO_COLOR, and where the terminal knows none', () => {
+    assert.equal(readCommandSettings({ NO_COLOR: '1' }).colour, false);
+    assert.equal(readCommandSettings({ TERM: 'dumb' }).colour, false);
+  });
+
+  it('are refused by name', () => {
+    assert.throws(
+      () => readCommandSettings({ CERTMATE_URL: 'ca.example.com' }),
+      /^StartupError: CERTMATE_URL must be an http/,
+    );
+    const both = { CERTMATE_TOKEN: 'a', CERTMATE_TOKEN_FILE: 'b' };
+    assert.throws(() => readCommandSettings(both), /CERTMATE_TOKEN_FILE and CERTMATE_TOKEN are both set/);
   });
 });
