@@ -8,6 +8,7 @@ import type { Api } from './api.js';
 import { type Arguments, UsageError } from './arguments.js';
 import { PATH } from './certificates.js';
 import { withApi } from './connection.js';
+import { mindAddresses } from './local.js';
 import { note, print, printJson } from './place.js';
 import { type Job, Progress } from './progress.js';
 import { assertWritable, saveFile } from './user-files.js';
@@ -38,6 +39,7 @@ export async function issueBatch(args: Arguments): Promise<void> {
       judge(await api.json<Judgement>('POST', path, { csv, query: { dry_run: 'true' } }), args.flag('json'));
       return;
     }
+    if (api.local && !args.flag('json')) mindAddresses();
     const job = await api.json<Job>('POST', path, { csv, headers: { prefer: 'respond-async' } });
     await watch(api, job, args, out);
   });

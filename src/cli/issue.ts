@@ -5,6 +5,7 @@ import { type Issued, PATH } from './certificates.js';
 import { type Command, JSON_FLAG, type Options, REMOTE } from './command.js';
 import { withApi } from './connection.js';
 import { DELIVERY, deliver, planDelivery } from './delivery.js';
+import { mindAddresses } from './local.js';
 import { readText } from './place.js';
 
 const SUBJECT: Options = {
@@ -65,6 +66,7 @@ export const issueCommand: Command = {
     const identifier = args.optional('identifier');
     const delivery = await planDelivery(args, identifier === undefined ? [] : [identifier]);
     await withApi(args, async (api) => {
+      if (api.local && !args.flag('json')) mindAddresses();
       const issued = await api.json<Issued>('POST', PATH, { json: body });
       await deliver(api, issued, delivery, args.flag('json'));
     });

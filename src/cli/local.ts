@@ -8,7 +8,7 @@ import { MACHINE_HEADERS } from '../http/at-the-machine.js';
 import { Folder } from '../store/folder.js';
 import type { Actor } from '../types.js';
 import type { OutgoingRequest, Transport } from './api.js';
-import { note } from './place.js';
+import { assertOurs, note } from './place.js';
 
 /** Whoever is at the machine itself, as the audit trail names them: no key and no user can have this name. */
 export function whoIsHere(): Actor {
@@ -34,11 +34,22 @@ export async function localTransport(): Promise<Transport> {
   return { local: true, send, close: () => app.close() };
 }
 
+/**
+ * At the data directory settings come from this shell rather than from the server's: what is issued without the server's
+ * public URL would name other addresses for CRL and OCSP.
+ */
+export function mindAddresses(): void {
+  const { relyingPartyUrl } = readConfig();
+  if (new URL(relyingPartyUrl).hostname !== 'localhost') return;
+  note(`certificates will name ${relyingPartyUrl} for CRL and OCSP: set CERTMATE_PUBLIC_URL as for the server`);
+}
+
 /** The whole server, without limits of calls and without ports. @throws StartupError, DirectoryInUse */
 export async function openHere() {
+  const config = { ...readConfig(), rateLimits: false, tls: 'off' as const, httpPort: null };
+  await assertOurs(config.dataDir);
   // It is much to load, and needed here only.
   const { buildApp } = await import('../app.js');
-  const config = { ...readConfig(), rateLimits: false, tls: 'off' as const, httpPort: null };
   return buildApp({ config, logger: quietLog(), operator: whoIsHere().user });
 }
 

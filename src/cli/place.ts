@@ -1,5 +1,5 @@
 /** What commands share: the data directory to themselves, files of the user, a place to say something. */
-import { basename, dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { systemClock } from '../clock.js';
 import { KeyGenerator } from '../crypto/keygen.js';
 import { StartupError } from '../errors.js';
@@ -7,17 +7,33 @@ import { openTrail } from '../modules/audit/open-trail.js';
 import type { AuditTrail } from '../modules/audit/trail.js';
 import { Folder } from '../store/folder.js';
 import { lockDirectory } from '../store/lock.js';
+import { ownerOf } from '../store/owner.js';
 import type { Log } from '../types.js';
 import type { Arguments } from './arguments.js';
 
 /** Does `work` while no server and no other command uses the data directory. @throws DirectoryInUse if one does */
 export async function locked<Result>(dataDir: string, work: () => Promise<Result>): Promise<Result> {
+  await assertOurs(dataDir);
   const lock = await lockDirectory(dataDir);
   try {
     return await work();
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * What root writes into somebody else's data directory, a server that runs as that user could not read any more.
+ * @throws StartupError
+ */
+export async function assertOurs(dataDir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const owner = await ownerOf(join(dataDir, 'certs', 'ca', 'ca.crt'));
+  if (owner === null || owner === 0) return;
+  throw new StartupError(
+    `${dataDir} belongs to user ${owner}, and you are root: run this as that user (sudo -u '#${owner}' …), or the server ` +
+      'could not read what is written now',
+  );
 }
 
 /** The text of the file that an option names. @throws UsageError, StartupError if there is no such file */

@@ -5,6 +5,7 @@ import { type Command, JSON_FLAG, REMOTE } from './command.js';
 import { withApi } from './connection.js';
 import { DELIVERY, deliver, planDelivery } from './delivery.js';
 import { eachOf } from './each.js';
+import { mindAddresses } from './local.js';
 import { readText } from './place.js';
 
 export const renewCommand: Command = {
@@ -39,6 +40,7 @@ export const renewCommand: Command = {
       const identifiers: string[] = [];
       for (const name of args.operands) identifiers.push((await findCertificate(api, name)).resource.identifier);
       const delivery = await planDelivery(args, identifiers);
+      if (api.local && !args.flag('json')) mindAddresses();
       await eachOf(identifiers, args.flag('json'), async (identifier) => {
         const renewed = await api.json<Issued>('POST', `${pathOf(identifier)}/renew`, { json });
         await deliver(api, renewed, delivery, args.flag('json'));

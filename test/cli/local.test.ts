@@ -1,7 +1,7 @@
 // The command on a data directory that no server uses.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -198,6 +198,28 @@ describe('at the data directory, the command', () => {
     assert.equal(verified.status, 'intact');
     assert.doesNotMatch(audit(), /cm_[A-Za-z0-9_-]{20}|correct horse/);
     assert.match(await done('doctor'), /Everything is in order/);
+  });
+
+  it('says which addresses certificates name, as the settings of the server are not those of a shell', async () => {
+    const warned = await run('renew', alice, '--out', out, '--force');
+    assert.match(warned.stderr, /http:\/\/localhost:8000 for CRL and OCSP: set CERTMATE_PUBLIC_URL/);
+    const told = { ...settings, CERTMATE_PUBLIC_URL: 'https://ca.example.com' };
+    const { status, stderr } = await certmate(told, 'renew', alice, '--out', out, '--force');
+    assert.deepEqual([status, stderr], [0, '']);
+    const { infoAccess } = new X509Certificate(readFileSync(join(out, `${alice}.crt`)));
+    assert.match(infoAccess ?? '', /https:\/\/ca\.example\.com/);
+  });
+
+  const notRoot = process.getuid?.() === 0 ? false : 'only root can give a file to somebody else';
+  it('writes nothing as root that the server’s own user could not read', { skip: notRoot }, async () => {
+    const certificate = join(folder, 'data', 'certs', 'ca', 'ca.crt');
+    chownSync(certificate, 65_534, 65_534);
+    for (const words of [['list'], ['init'], ['key', 'create', '--name', 'k', '--role', 'viewer']]) {
+      const { status, stderr } = await run(...words);
+      assert.equal(status, 1);
+      assert.match(stderr, /belongs to user 65534, and you are root: .*sudo -u '#65534'/);
+    }
+    chownSync(certificate, 0, 0);
   });
 
   it('says who uses the data directory while a server does, and how to go through it; exit code 3', async (t) => {

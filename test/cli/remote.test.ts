@@ -1,11 +1,12 @@
 // The command through a running server.
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createSecureContext } from 'node:tls';
+import { requestFor } from '../certification-request.js';
 import { freePort } from '../free-port.js';
 import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
 import { start, waitFor } from '../interop/programs.js';
@@ -99,6 +100,21 @@ describe('through a server, the command', () => {
     const stranger = await run('show', server.file('other.pem', other));
     assert.equal(stranger.status, 1);
     assert.match(stranger.stderr, /was not issued by this CA/);
+  });
+
+  it('certifies the key of a CSR, and another one when it is renewed', async () => {
+    const out = join(server.folder, 'csr');
+    const request = async (name: string) => {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      return server.file(name, await requestFor(privateKey, [{ type: 'CN', value: 'holder' }]));
+    };
+    const { identifier } = await issue('--csr', await request('first.csr'), '--out', out);
+    const file = join(out, `${identifier}.crt`);
+    const { publicKey, subject } = new X509Certificate(readFileSync(file));
+    assert.equal(subject, 'CN=holder');
+    assert.deepEqual(readdirSync(out).sort(), [`${identifier}.chain.pem`, `${identifier}.crt`]);
+    await done('renew', file, '--csr', await request('second.csr'), '--out', out, '--force');
+    assert.ok(!new X509Certificate(readFileSync(file)).publicKey.equals(publicKey));
   });
 
   it('downloads each kind of file to a pipe as into a file, renews and revokes', async () => {
