@@ -14,6 +14,7 @@ const IMPATIENCE = 1000;
 async function serve(config: Config): Promise<void> {
   const app = await buildApp({ config });
   const { firstToken } = app.auth;
+  obeySignals(app);
   try {
     await listen(app, config);
   } catch (error) {
@@ -26,7 +27,10 @@ async function serve(config: Config): Promise<void> {
   const warm = ({ issuance }: typeof app.settings.current) => app.keys.warm(issuance.default_key_type);
   warm(app.settings.current);
   app.settings.subscribe(warm);
+}
 
+/** From the first moment on at which there is something to lose: whoever sees the greeting may stop the server at once. */
+function obeySignals(app: FastifyInstance): void {
   let began: number | null = null;
   const cutOff = (why: string): never => {
     app.log.warn(`${why}: what is still running is cut off`);
