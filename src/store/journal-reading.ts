@@ -7,8 +7,15 @@ import { decodeLine, readLinesSync } from './journal-lines.js';
 import type { SnapshotLine } from './snapshot.js';
 import { fromRow, ROW_VERSION, type Row } from './snapshot-rows.js';
 import type { Problem } from './store.js';
+import { GO_FORWARD } from './versioned-file.js';
 
 export const FIRST_GENERATION = 1;
+
+/**
+ * What the first line of a journal says of the lines that follow: `{"journal": 1}`. Counts up when a line no longer says what
+ * it said. A journal without such a line is of version 1.
+ */
+export const JOURNAL_VERSION = 1;
 
 export function journalName(generation: number): string {
   return `journal-${generation}.log`;
@@ -32,7 +39,10 @@ export interface JournalReading {
   knownInSpiteOfDamage: Set<Identifier> | null;
 }
 
-/** Reads a snapshot (null if there is none) and the journals that follow it, in order. */
+/**
+ * Reads a snapshot (null if there is none) and the journals that follow it, in order.
+ * @throws StartupError a newer program has written one of them
+ */
 export function readJournal(
   directory: string,
   { snapshot, journals }: { snapshot: number | null; journals: readonly number[] },
@@ -62,8 +72,7 @@ export function readJournal(
       if (said === undefined) damaged(name, `The line at byte ${position} is damaged.`);
       else if (isRow(said)) take(fromRow(said));
       else if ('end' in said) ended = true;
-      else if (said.rows !== ROW_VERSION)
-        throw new StartupError(`journal/${name} was written by a newer CertMate; use that one`);
+      else if (said.rows !== ROW_VERSION) throw newerThan(name, said.rows, ROW_VERSION);
     });
     if (!ended) damaged(name, 'It is cut short.');
   } else if ((journals[0] ?? FIRST_GENERATION) > FIRST_GENERATION) {
@@ -72,6 +81,10 @@ export function readJournal(
   for (const generation of journals) {
     readLinesSync(join(directory, journalName(generation)), (line, position) => {
       const said = decodeLine(line);
+      if (position === 0 && isHeader(said)) {
+        if (said.journal !== JOURNAL_VERSION) throw newerThan(journalName(generation), said.journal, JOURNAL_VERSION);
+        return;
+      }
       if (!holdsRecord(said) || typeof said.seq !== 'number' || typeof said.settled !== 'number') {
         damaged(journalName(generation), `The line at byte ${position} is damaged.`);
         return;
@@ -93,6 +106,16 @@ export function readJournal(
     unsettled,
     knownInSpiteOfDamage: sinceDamage.known,
   };
+}
+
+function newerThan(name: string, version: number, known: number): StartupError {
+  return new StartupError(
+    `journal/${name} in the data directory was written by a newer CertMate (version ${version}; this one knows ${known}). ${GO_FORWARD}`,
+  );
+}
+
+function isHeader(said: unknown): said is { journal: number } {
+  return typeof said === 'object' && said !== null && 'journal' in said;
 }
 
 function isRow(said: SnapshotLine): said is Row {

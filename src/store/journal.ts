@@ -12,7 +12,14 @@ import type { CertificateRecord } from '../types.js';
 import { AppendLog } from './append-log.js';
 import { discard, makeDirectory, syncDirectory } from './durable.js';
 import { encodeLine } from './journal-lines.js';
-import { FIRST_GENERATION, type JournalReading, journalName, readJournal, snapshotName } from './journal-reading.js';
+import {
+  FIRST_GENERATION,
+  JOURNAL_VERSION,
+  type JournalReading,
+  journalName,
+  readJournal,
+  snapshotName,
+} from './journal-reading.js';
 import { UNFINISHED_SNAPSHOT, writeSnapshot } from './snapshot.js';
 import type { Problem } from './store.js';
 
@@ -94,6 +101,7 @@ export class Journal {
       },
     });
     try {
+      await begin(log);
       const journals = generations.journals.includes(generation) ? generations.journals : [generation];
       const reading = readJournal(directory, { snapshot: generations.snapshot, journals }, options);
       // Cut off by a crash, the line was never acknowledged; cut off by anything else, it was.
@@ -172,7 +180,14 @@ export class Journal {
   async #rotate(records: Iterable<CertificateRecord>): Promise<void> {
     const next = this.#generation + 1;
     const previous = this.#log;
-    this.#log = await AppendLog.open(join(this.#directory, journalName(next)), { onSynced: this.#onSynced });
+    const log = await AppendLog.open(join(this.#directory, journalName(next)), { onSynced: this.#onSynced });
+    try {
+      await begin(log);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+    this.#log = log;
     this.#generation = next;
     const boundary = this.#nextSeq;
     await previous.close();
@@ -209,6 +224,11 @@ export class Journal {
     }
     await syncDirectory(this.#directory);
   }
+}
+
+/** Says in an empty journal of what version its lines will be. */
+async function begin(log: AppendLog): Promise<void> {
+  if (log.size === 0) await log.append(encodeLine({ journal: JOURNAL_VERSION }));
 }
 
 /** The newest snapshot, and in order the journals that it does not cover. */

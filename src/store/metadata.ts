@@ -1,29 +1,48 @@
-/** `metadata.json`: a record with its status at the time of writing. */
+/**
+ * `metadata.json`: a record with its status at the time of writing.
+ *
+ * There are as many as there are certificates, so no start rewrites those of an older form: they are upgraded whenever they
+ * are read, and written anew when their record next changes, or by `certmate doctor --repair`. They are not kept beside the
+ * new ones, because the journal has the record as well. One of a newer form is like a damaged one: it is reported, and what
+ * the journal says counts.
+ */
 import type { CertificateRecord } from '../types.js';
 import { statusOf } from './status.js';
+import { NewerForm, onlyUnnumbered, type Upgrade, upgraded } from './versioned-file.js';
+
+/**
+ * A form that adds what a record cannot do without comes with a new JOURNAL_VERSION and
+ * a new ROW_VERSION: an older program must not go on with half of a record.
+ */
+const UPGRADES: readonly Upgrade[] = [onlyUnnumbered];
 
 export function formatMetadata(record: CertificateRecord, now: Date): string {
-  return `${JSON.stringify({ ...record, status: statusOf(record, now) }, null, 2)}\n`;
+  return `${JSON.stringify({ schema_version: UPGRADES.length, ...record, status: statusOf(record, now) }, null, 2)}\n`;
 }
 
 /**
  * Reads one back, without its status.
- * @throws Error saying what is wrong with it, fit for an operator to read
+ * @throws NewerForm; Error saying what is wrong with it, fit for an operator to read
  */
 export function parseMetadata(text: string): CertificateRecord {
-  let said: unknown;
-  try {
-    said = JSON.parse(text);
-  } catch {
-    throw new Error('it is not JSON');
-  }
-  if (!isObject(said)) throw new Error('it is not a JSON object');
+  const { contents: said } = upgraded(text, UPGRADES);
   const record: Record<string, unknown> = {};
   for (const [field, holds] of Object.entries(SHAPE)) {
     if (!holds(said[field])) throw new Error(`its ${field} is missing or wrong`);
     record[field] = said[field];
   }
   return record as unknown as CertificateRecord;
+}
+
+/** Whether one that can be read is of an older form. */
+export function isOlderForm(text: string): boolean {
+  return upgraded(text, UPGRADES).form < UPGRADES.length;
+}
+
+/** What is wrong with one that could not be read, as a sentence. */
+export function complaintAbout(error: unknown): string {
+  const { message } = error as Error;
+  return error instanceof NewerForm ? `I${message.slice(1)}.` : `It is damaged: ${message}.`;
 }
 
 /** Whether two records say the same. */

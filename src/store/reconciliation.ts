@@ -9,7 +9,7 @@ import type { Journal } from './journal.js';
 import { entryOf, isUsage, type Layout, METADATA, type Place, problemWith } from './layout.js';
 import type { MemoryInventory } from './memory-inventory.js';
 import { isAhead, mergeRecords } from './merging.js';
-import { parseMetadata, sameRecord } from './metadata.js';
+import { complaintAbout, parseMetadata, sameRecord } from './metadata.js';
 import type { ProblemList } from './problem-list.js';
 import { type Reconstruct, readRemains } from './remains.js';
 import type { Settlement } from './settlement.js';
@@ -190,11 +190,7 @@ async function mergeWithMetadata(parts: ReconciliationParts, certain: Set<Identi
       if (!sameRecord(merged, record)) changed.push(inventory.put(merged));
     } catch (error) {
       problems.report(
-        problemWith(
-          record,
-          METADATA,
-          `It is damaged: ${(error as Error).message}. The journal's last whole line about it counts.`,
-        ),
+        problemWith(record, METADATA, `${complaintAbout(error)} The journal's last whole line about it counts.`),
       );
     }
   }

@@ -5,7 +5,7 @@ import type { CertificateRecord, Identifier } from '../types.js';
 import type { CertificateDirectories } from './certificate-files.js';
 import { systemCode } from './durable.js';
 import { isUsage, type Layout, METADATA, problemPath, problemWith } from './layout.js';
-import { parseMetadata, sameRecord } from './metadata.js';
+import { complaintAbout, parseMetadata, sameRecord } from './metadata.js';
 import type { ProblemList } from './problem-list.js';
 import type { Problem } from './store.js';
 
@@ -97,6 +97,6 @@ function whatIsWrong(metadata: string | null, record: CertificateRecord): string
   try {
     return sameRecord(parseMetadata(metadata), record) ? null : 'It does not say what the journal says.';
   } catch (error) {
-    return `It is damaged: ${(error as Error).message}.`;
+    return complaintAbout(error);
   }
 }

@@ -20,8 +20,8 @@ test('a created certificate is a directory of its files, closed to others', asyn
   assert.equal((await stat(join(directory, 'cert.key'))).mode & 0o777, 0o600);
   assert.equal((await stat(directory)).mode & 0o777, 0o700);
   assert.equal((await store.read(record.identifier, 'cert.key')).toString(), FILES['cert.key']);
-  assert.deepEqual(await metadata(dataDir, record), { ...record, status: 'active' });
-  assert.match(await readFile(join(directory, 'metadata.json'), 'utf8'), /^\{\n {2}"type"/);
+  assert.deepEqual(await metadata(dataDir, record), { schema_version: 1, ...record, status: 'active' });
+  assert.match(await readFile(join(directory, 'metadata.json'), 'utf8'), /^\{\n {2}"schema_version": 1,\n {2}"type"/);
   assert.deepEqual(store.inventory.get(record.identifier), record);
 });
 
@@ -90,7 +90,7 @@ test('an update is in the inventory, in metadata.json and with the listeners whe
   const changed = await store.update(record.identifier, (current) => ({ ...revoked(current), notes: 'gone' }));
   assert.deepEqual(changed, { ...revoked(record), notes: 'gone' });
   assert.deepEqual(store.inventory.get(record.identifier), changed);
-  assert.deepEqual(await metadata(dataDir, record), { ...changed, status: 'revoked' });
+  assert.deepEqual(await metadata(dataDir, record), { schema_version: 1, ...changed, status: 'revoked' });
   assert.deepEqual(heard, [
     ['', null],
     ['gone', ''],
@@ -184,7 +184,7 @@ test('a renewal keeps what was in history, and brings the new files', async (t) 
     assert.equal((await store.read(record.identifier, file, record.serial_number)).toString(), FILES[file]);
   }
   await assert.rejects(store.read(record.identifier, 'cert.crt', '77'), { code: 'NOT_FOUND' });
-  assert.deepEqual(await metadata(dataDir, record), { ...next, status: 'active' });
+  assert.deepEqual(await metadata(dataDir, record), { schema_version: 1, ...next, status: 'active' });
   const usage = join(dataDir, 'certs/client/api-mtls');
   assert.deepEqual(await readdir(usage), [record.identifier], 'nothing unfinished is left');
   assert.deepEqual(await readdir(join(usage, record.identifier, 'history')), [record.serial_number]);

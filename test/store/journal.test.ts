@@ -199,7 +199,8 @@ test('a damaged line is skipped and reported with its position; the lines after 
   await first.journal.close();
   const path = join(directory, 'journal-1.log');
   const bytes = await readFile(path);
-  const second = bytes.indexOf('\n') + 1;
+  const afterHeader = bytes.indexOf('\n') + 1;
+  const second = bytes.indexOf('\n', afterHeader) + 1;
   bytes[second + 40] = (bytes[second + 40] ?? 0) ^ 1;
   await writeFile(path, bytes);
   const again = await open(t, directory);
@@ -231,5 +232,43 @@ test('a snapshot that is cut short or missing is reported', async (t) => {
 test('a snapshot of a version to come stops the start rather than be misread', async (t) => {
   const directory = await temporaryDirectory(t);
   await writeFile(join(directory, 'snapshot-2.log'), `${encodeLine({ rows: 99 })}\n`);
-  await assert.rejects(open(t, directory), { name: 'StartupError' });
+  await assert.rejects(open(t, directory), {
+    name: 'StartupError',
+    message:
+      /^journal\/snapshot-2\.log .* newer CertMate \(version 99; this one knows 1\)\. Start the newer one, or restore /,
+  });
+});
+
+test('a journal of a version to come stops the start, and is left as it is', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const path = join(directory, 'journal-1.log');
+  const text = `${encodeLine({ journal: 2 })}\n${encodeLine({ entry: 'of which nothing is known' })}\n`;
+  await writeFile(path, text);
+  await assert.rejects(open(t, directory), {
+    name: 'StartupError',
+    message:
+      /^journal\/journal-1\.log .* newer CertMate \(version 2; this one knows 1\)\. Start the newer one, or restore /,
+  });
+  assert.equal(await readFile(path, 'utf8'), text);
+});
+
+test('a journal says its version first; one from before it did is read and continued', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const first = await open(t, directory);
+  await appendSettled(first.journal, sampleRecord(1));
+  await first.journal.rotate([sampleRecord(1)]);
+  await appendSettled(first.journal, sampleRecord(2));
+  await first.journal.close();
+  const path = join(directory, 'journal-2.log');
+  const text = await readFile(path, 'utf8');
+  const header = `${encodeLine({ journal: 1 })}\n`;
+  assert.ok(text.startsWith(header));
+  await writeFile(path, text.slice(header.length));
+  const second = await open(t, directory);
+  assert.deepEqual([...second.records.values()], [sampleRecord(1), sampleRecord(2)]);
+  await appendSettled(second.journal, sampleRecord(3));
+  await second.journal.close();
+  const third = await open(t, directory);
+  assert.equal(third.records.size, 3);
+  assert.deepEqual(third.problems, []);
 });

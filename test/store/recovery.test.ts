@@ -49,6 +49,39 @@ test('a truncated metadata.json is reported, and its certificate stays revoked (
   assert.equal(JSON.parse(await readFile(metadataOf(dataDir, bob), 'utf8')).notes, 'mended');
 });
 
+test('a metadata.json of an older form is read, left alone by a start, and written anew by the next change', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const path = metadataOf(dataDir, bob);
+  const { schema_version, ...older } = JSON.parse(await readFile(path, 'utf8'));
+  assert.equal(schema_version, 1);
+  const text = JSON.stringify(older);
+  await writeFile(path, text);
+  await rm(join(dataDir, 'journal'), { recursive: true });
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.problems(), []);
+  assert.deepEqual(store.inventory.get(bob.identifier), revoked(bob));
+  assert.equal(await readFile(path, 'utf8'), text);
+  await store.update(bob.identifier, (current) => ({ ...current, notes: 'changed' }));
+  assert.equal(JSON.parse(await readFile(path, 'utf8')).schema_version, 1);
+});
+
+test('a metadata.json of a newer form is reported, stops nothing, and its certificate stays revoked', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const path = metadataOf(dataDir, bob);
+  const newer = JSON.stringify({
+    ...JSON.parse(await readFile(path, 'utf8')),
+    schema_version: 2,
+    revocation: 'elsewhere',
+  });
+  await writeFile(path, newer);
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.bySerial(bob.serial_number)?.record.revocation.revoked, true);
+  const [problem] = store.problems();
+  assert.equal(problem?.path, `${USAGE}/${bob.identifier}/metadata.json`);
+  assert.match(problem?.message ?? '', /^It was written by a newer CertMate \(schema_version 2; this one knows 1\)\./);
+  assert.equal(await readFile(path, 'utf8'), newer);
+});
+
 test('verifying finds what was damaged while the store was open', async (t) => {
   const dataDir = await dataWithTwo(t);
   const { store } = await openStore(t, dataDir);

@@ -8,7 +8,8 @@ import { type Issuer, isIssuedBy } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
 import { problemPath } from '../../store/layout.js';
 import { isAhead } from '../../store/merging.js';
-import { parseMetadata, sameRecord } from '../../store/metadata.js';
+import { complaintAbout, isOlderForm, parseMetadata, sameRecord } from '../../store/metadata.js';
+import { GO_FORWARD, NewerForm } from '../../store/versioned-file.js';
 import type { CertificateRecord } from '../../types.js';
 import type { Finding, Remedy } from './finding.js';
 
@@ -35,8 +36,8 @@ export async function checkCertificate(
 ): Promise<Finding[]> {
   const { identifier } = record;
   const found: Finding[] = [];
-  const report = (file: string | null, problem: string, advice: string, remedy: Remedy | null = null): void => {
-    found.push({ path: problemPath(record, file), identifier, problem, advice, remedy });
+  const report: Report = (file, problem, advice, remedy = null, inOrder) => {
+    found.push({ path: problemPath(record, file), identifier, problem, advice, remedy, ...(inOrder && { inOrder }) });
   };
   const names = await files.list();
   if (names.length === 0) {
@@ -78,7 +79,9 @@ export async function checkCertificate(
   return found;
 }
 
-type Report = (file: string | null, problem: string, advice: string, remedy?: Remedy | null) => void;
+type Report = (file: string | null, problem: string, advice: string, remedy?: Remedy | null, inOrder?: true) => void;
+
+const OLDER_FORM = 'It is in the form of an older CertMate.';
 
 function checkMetadata(record: CertificateRecord, stored: Buffer | null, report: Report): void {
   const rewrite: Remedy = { kind: 'metadata', identifier: record.identifier };
@@ -91,10 +94,14 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, report:
   try {
     metadata = parseMetadata(stored.toString('utf8'));
   } catch (error) {
-    report('metadata.json', `It is damaged: ${(error as Error).message}.`, advice, rewrite);
+    if (error instanceof NewerForm) report('metadata.json', complaintAbout(error), GO_FORWARD);
+    else report('metadata.json', complaintAbout(error), advice, rewrite);
     return;
   }
-  if (sameRecord(metadata, record)) return;
+  if (sameRecord(metadata, record)) {
+    if (isOlderForm(stored.toString('utf8'))) report('metadata.json', OLDER_FORM, 'It is written anew.', rewrite, true);
+    return;
+  }
   if (!isAhead(metadata, record)) {
     report('metadata.json', 'It does not say what the journal says.', advice, rewrite);
   } else if (metadata.serial_number === record.serial_number) {

@@ -33,7 +33,10 @@ export interface ExaminedPlace {
 }
 
 export interface Examination {
+  /** What is wrong. */
   findings: Finding[];
+  /** What is in order, although a repair does something about it: files of older forms. */
+  outdated: Finding[];
   /** How much was looked at. */
   certificates: number;
   crls: number;
@@ -51,6 +54,7 @@ export async function examine(place: ExaminedPlace): Promise<Examination> {
   const ca = await checkAuthority(certs.folder('ca'), place.caPassphrase, needed, place.now);
   const crls = await checkCrls({ crl: certs.folder('crl'), ca: certs.folder('ca') }, stored.records, ca.issuer);
   const audit = await place.verifyAudit();
+  const certificates = await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place.sealer);
   return {
     findings: [
       ...ca.findings,
@@ -58,9 +62,10 @@ export async function examine(place: ExaminedPlace): Promise<Examination> {
       ...checkJournal(stored),
       ...(await checkEntries(dataDir, '')),
       ...(await checkEntries(join(logDir, 'audit'), 'logs/audit/')),
-      ...(await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place.sealer)),
+      ...certificates.filter(({ inOrder }) => inOrder !== true),
       ...(audit.problem === null ? [] : [auditFinding(audit.problem)]),
     ],
+    outdated: certificates.filter(({ inOrder }) => inOrder === true),
     certificates: stored.records.size,
     crls: crls.count,
     auditLines: audit.lines,

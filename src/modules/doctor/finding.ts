@@ -32,6 +32,8 @@ export interface Finding {
   /** What to do about it, in a sentence; with a remedy, what that will do. */
   advice: string;
   remedy: Remedy | null;
+  /** True if nothing is wrong, but a repair does something about it all the same. */
+  inOrder?: true;
 }
 
 /** Two findings are the same if they say the same of the same place. */

@@ -38,10 +38,11 @@ export async function repair(
   const found = new Map<string, Finding>();
   let now = await look();
   for (let pass = 0; pass < MOST_PASSES; pass += 1) {
-    const mendable = now.findings.filter(
+    const all = [...now.findings, ...now.outdated];
+    const mendable = all.filter(
       (finding): finding is Mendable => finding.remedy !== null && !found.has(keyOf(finding)),
     );
-    for (const finding of now.findings) found.set(keyOf(finding), finding);
+    for (const finding of all) found.set(keyOf(finding), finding);
     if (mendable.length === 0) break;
     await mend(place, mendable);
     now = await look();

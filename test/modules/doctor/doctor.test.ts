@@ -155,6 +155,35 @@ describe('the doctor', () => {
     assert.deepEqual(app.store.problems(), []);
   });
 
+  it('calls a metadata.json of an older form no fault, and writes it anew when asked to repair', async (t) => {
+    const { config, at } = await filled(t);
+    const path = at(`${USAGE}/alice/metadata.json`);
+    const present = JSON.parse(await readFile(path, 'utf8'));
+    const { schema_version: _form, ...older } = present;
+    await writeFile(path, JSON.stringify(older));
+    const { findings, outdated } = await examined(config);
+    assert.deepEqual(findings, []);
+    assert.deepEqual(
+      outdated.map(({ path: where }) => where),
+      [`${USAGE}/alice/metadata.json`],
+    );
+    await repaired(config);
+    assert.deepEqual(JSON.parse(await readFile(path, 'utf8')), present);
+    assert.deepEqual((await examined(config)).outdated, []);
+  });
+
+  it('names a metadata.json of a newer form, and leaves it alone', async (t) => {
+    const { config, at } = await filled(t);
+    const path = at(`${USAGE}/bob/metadata.json`);
+    const newer = JSON.stringify({ ...JSON.parse(await readFile(path, 'utf8')), schema_version: 2 });
+    await writeFile(path, newer);
+    const complaint = `${USAGE}/bob/metadata.json: It was written by a newer CertMate (schema_version 2; this one knows 1).`;
+    assert.deepEqual(await complaints(config), [complaint]);
+    await repaired(config);
+    assert.deepEqual(await complaints(config), [complaint]);
+    assert.equal(await readFile(path, 'utf8'), newer);
+  });
+
   it('takes over a revocation that only metadata.json knows', async (t) => {
     const { config, at, serials } = await filled(t);
     const path = at(`${USAGE}/alice/metadata.json`);
