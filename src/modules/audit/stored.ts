@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openPrivateKey } from '../../crypto/sealing.js';
 import { readLines } from '../../store/append-log.js';
 import { listLog } from '../../store/log-names.js';
+import { NewerForm, onlyUnnumbered, refusal, upgraded } from '../../store/versioned-file.js';
 import { readCheckpoint } from './checkpoint.js';
 import type { Link } from './line.js';
 import { type Evidence, type Verification, verifyLog } from './verify.js';
@@ -19,17 +20,30 @@ export interface StoredFiles {
   read(name: string): Promise<Buffer | null>;
 }
 
-/** The newest signed statement of how far the log reaches; null if there is none that this key signed. */
+/** Of head.json. The one of an older form is replaced as soon as the log grows, so it is not kept. */
+const UPGRADES = [onlyUnnumbered];
+
+/**
+ * The newest signed statement of how far the log reaches; null if there is none that this key signed.
+ * @throws StartupError a newer program has written it
+ */
 export async function readHead(files: StoredFiles, publicKey: KeyObject): Promise<Link | null> {
   const stored = await files.read(HEAD_FILE);
-  return stored === null ? null : readCheckpoint(stored.toString('utf8'), publicKey);
+  if (stored === null) return null;
+  const text = stored.toString('utf8');
+  try {
+    upgraded(text, UPGRADES);
+  } catch (error) {
+    if (error instanceof NewerForm) throw refusal(`audit/${HEAD_FILE}`, error);
+  }
+  return readCheckpoint(text, publicKey);
 }
 
 export async function writeHead(
   files: { write(name: string, data: string, options: { mode: number }): Promise<void> },
   head: object,
 ): Promise<void> {
-  await files.write(HEAD_FILE, `${JSON.stringify(head)}\n`, { mode: 0o600 });
+  await files.write(HEAD_FILE, `${JSON.stringify({ schema_version: UPGRADES.length, ...head })}\n`, { mode: 0o600 });
 }
 
 /** What is there under the names of the log's files. Nobody may rename them until it has been read. */

@@ -5,7 +5,7 @@ import { equalHashes, hashToken, newToken } from '../../crypto/tokens.js';
 import { CertMateError } from '../../errors.js';
 import type { Actor, AuditOperation, AuditSink, Clock, Reach, Role, Timestamp } from '../../types.js';
 import { assertNoWider, isLimited, type KeyLimits, reachOf } from './key-limits.js';
-import { type ApiKey, parseKeys, type StoredKey } from './key-records.js';
+import { type ApiKey, keysFile, type StoredKey } from './key-records.js';
 import type { LastUsed } from './last-used.js';
 import { Networks } from './networks.js';
 import {
@@ -79,8 +79,8 @@ export class ApiKeys {
    */
   static async open(options: ApiKeysOptions): Promise<ApiKeys> {
     const keys = new ApiKeys(options);
-    const stored = await options.files.read(FILE);
-    if (stored !== null) keys.#use(parseKeys(stored));
+    const stored = await keysFile.read(options.files, `auth/${FILE}`);
+    if (stored !== null) keys.#use(stored);
     else if (options.firstKey && options.operatorToken === null) {
       const name = options.people.hasName('admin') ? 'first-key' : 'admin';
       const made = await keys.create({ name, role: 'admin', expires_at: null }, { name: 'system', role: 'admin' });
@@ -228,8 +228,7 @@ export class ApiKeys {
   }
 
   async #save(keys: readonly StoredKey[]): Promise<void> {
-    const text = `${JSON.stringify({ version: 1, keys }, null, 2)}\n`;
-    await this.#options.files.write(FILE, text, { mode: 0o600 });
+    await keysFile.write(this.#options.files, FILE, { keys });
     this.#use(keys);
   }
 

@@ -1,9 +1,9 @@
 /** API keys as they are shown, and as they are kept. */
-import { StartupError } from '../../errors.js';
+import { VersionedFile } from '../../store/versioned-file.js';
 import type { Role, Timestamp } from '../../types.js';
 import { type KeyLimits, UNLIMITED } from './key-limits.js';
 import { parseNetwork } from './networks.js';
-import { RANK } from './records.js';
+import { fromVersionMember, RANK } from './records.js';
 
 /** A key as it is shown. */
 export interface ApiKey extends KeyLimits {
@@ -31,24 +31,26 @@ export interface StoredKey extends Omit<ApiKey, 'effective_role' | 'last_used_at
 /** What keys lack that were made before there were limits. */
 const BEFORE_LIMITS = { prefix: '', made_by: null, ...UNLIMITED };
 
-/** @throws StartupError the file is damaged */
-export function parseKeys(file: Buffer): StoredKey[] {
-  try {
-    const { version, keys } = JSON.parse(file.toString('utf8')) as { version: unknown; keys: StoredKey[] };
-    const whole = keys.map((key: Partial<StoredKey>) => ({ ...BEFORE_LIMITS, ...key }) as StoredKey);
-    if (version === 1 && whole.every(isSound)) return whole;
-  } catch {
-    // Not JSON, or of another shape: the one message below says what to do about either.
-  }
-  throw new StartupError(
-    'auth/keys.json in the data directory is damaged. Restore it from a backup, or remove it to get a new admin key.',
-  );
-}
+/** `keys.json`: `{ schema_version, keys: [] }`. */
+export const keysFile = new VersionedFile<StoredKey[]>({
+  upgrades: [
+    (older) => {
+      const { keys } = fromVersionMember(older) as { keys: StoredKey[] };
+      return { keys: keys.map((key) => ({ ...BEFORE_LIMITS, ...key })) };
+    },
+  ],
+  parse: ({ keys }) => {
+    if (Array.isArray(keys) && keys.every(isSound)) return keys as StoredKey[];
+    throw new Error('a key in it is missing something or wrong');
+  },
+  remedy: 'Restore it from a backup, or remove it to get a new admin key.',
+});
 
 function isSound(key: StoredKey): boolean {
   const { id, name, role, hash, expires_at, made_by, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
   const lists = [allowed_usages, allowed_identifiers, allowed_cidrs];
   return (
+    typeof hash === 'string' &&
     /^[0-9a-f]{64}$/.test(hash) &&
     typeof id === 'string' &&
     typeof name === 'string' &&

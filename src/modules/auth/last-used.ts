@@ -1,9 +1,18 @@
 /** When each key was last used and each user last signed in. Kept in memory, written now and then: no call waits for it. */
 import { timestamp } from '../../clock.js';
+import { DamagedFile, VersionedFile } from '../../store/versioned-file.js';
 import type { Clock, Timestamp } from '../../types.js';
-import type { AccountFiles } from './records.js';
+import { type AccountFiles, fromVersionMember } from './records.js';
 
 const FILE = 'last-used.json';
+
+/** `{ schema_version, at: { <id>: <time> } }` */
+const lastUsedFile = new VersionedFile<Map<string, Timestamp>>({
+  upgrades: [fromVersionMember],
+  parse: ({ at }) =>
+    new Map(Object.entries(at ?? {}).filter((entry): entry is [string, Timestamp] => typeof entry[1] === 'string')),
+  remedy: 'Remove it.',
+});
 
 export class LastUsed {
   readonly #files: AccountFiles;
@@ -17,9 +26,12 @@ export class LastUsed {
     this.#times = times;
   }
 
-  /** A file that cannot be read is no reason not to start: it decides nothing. */
+  /**
+   * A file that is damaged is no reason not to start: it decides nothing.
+   * @throws StartupError a newer program has written it
+   */
   static async open(files: AccountFiles, clock: Clock): Promise<LastUsed> {
-    return new LastUsed(files, clock, parse(await files.read(FILE)));
+    return new LastUsed(files, clock, await read(files));
   }
 
   /** @param id of a key or a user */
@@ -42,7 +54,7 @@ export class LastUsed {
     this.#unwritten = false;
     try {
       const at = Object.fromEntries(this.#times);
-      await this.#files.write(FILE, `${JSON.stringify({ version: 1, at }, null, 2)}\n`, { mode: 0o600 });
+      await lastUsedFile.write(this.#files, FILE, { at });
     } catch (error) {
       this.#unwritten = true;
       throw error;
@@ -50,13 +62,11 @@ export class LastUsed {
   }
 }
 
-function parse(file: Buffer | null): Map<string, Timestamp> {
+async function read(files: AccountFiles): Promise<Map<string, Timestamp>> {
   try {
-    const { at } = JSON.parse(file?.toString('utf8') ?? '{}') as { at?: Record<string, unknown> };
-    return new Map(
-      Object.entries(at ?? {}).filter((entry): entry is [string, Timestamp] => typeof entry[1] === 'string'),
-    );
-  } catch {
-    return new Map();
+    return (await lastUsedFile.read(files, `auth/${FILE}`)) ?? new Map();
+  } catch (error) {
+    if (error instanceof DamagedFile) return new Map();
+    throw error;
   }
 }

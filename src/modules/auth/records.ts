@@ -1,12 +1,17 @@
 /** What keys and users have in common: where they are kept, how they are ranked and named, and who makes them. */
 import { CertMateError } from '../../errors.js';
+import type { Upgrade, VersionedFiles } from '../../store/versioned-file.js';
 import type { Reach, Role } from '../../types.js';
 
 /** Where accounts are kept: a folder of whole files. */
-export interface AccountFiles {
-  read(name: string): Promise<Buffer | null>;
-  write(name: string, data: string, options: { mode: number }): Promise<void>;
-}
+export type AccountFiles = VersionedFiles;
+
+/** Form 0 had its number as `version`, which was always 1. @throws Error it is none of that form */
+export const fromVersionMember: Upgrade = (older) => {
+  const { version, ...others } = older as Record<string, unknown>;
+  if (version !== 1) throw new Error('its version is missing or wrong');
+  return others;
+};
 
 /**
  * Changes of keys and users wait for one another: each starts from what the one before it has written, so that no name is

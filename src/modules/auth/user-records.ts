@@ -1,8 +1,8 @@
 /** Users as they are shown, and as they are kept. */
 import { isPasswordHash } from '../../crypto/passwords.js';
-import { StartupError } from '../../errors.js';
+import { VersionedFile } from '../../store/versioned-file.js';
 import type { Role, Timestamp } from '../../types.js';
-import { RANK } from './records.js';
+import { fromVersionMember, RANK } from './records.js';
 
 /** A user as they are shown. */
 export interface User {
@@ -45,24 +45,23 @@ export function isAdmin({ role, disabled }: StoredUser): boolean {
   return role === 'admin' && !disabled;
 }
 
-/** @throws StartupError the file is damaged */
-export function parseUsers(file: Buffer): StoredUser[] {
-  try {
-    const { version, users } = JSON.parse(file.toString('utf8')) as { version: unknown; users: StoredUser[] };
-    const sound = users.every(
-      (user) =>
-        typeof user.id === 'string' &&
-        typeof user.name === 'string' &&
-        Object.hasOwn(RANK, user.role) &&
-        typeof user.disabled === 'boolean' &&
-        typeof user.must_change_password === 'boolean' &&
-        isPasswordHash(user.password_hash),
-    );
-    if (version === 1 && sound) return users;
-  } catch {
-    // Not JSON, or of another shape: the one message below says what to do about either.
-  }
-  throw new StartupError(
-    'auth/users.json in the data directory is damaged. Restore it from a backup, or remove it and make the users anew.',
+/** `users.json`: `{ schema_version, users: [] }`. */
+export const usersFile = new VersionedFile<StoredUser[]>({
+  upgrades: [fromVersionMember],
+  parse: ({ users }) => {
+    if (Array.isArray(users) && users.every(isSound)) return users as StoredUser[];
+    throw new Error('a user in it is missing something or wrong');
+  },
+  remedy: 'Restore it from a backup, or remove it and make the users anew.',
+});
+
+function isSound({ id, name, role, disabled, must_change_password, password_hash }: StoredUser): boolean {
+  return (
+    typeof id === 'string' &&
+    typeof name === 'string' &&
+    Object.hasOwn(RANK, role) &&
+    typeof disabled === 'boolean' &&
+    typeof must_change_password === 'boolean' &&
+    isPasswordHash(password_hash)
   );
 }

@@ -15,7 +15,7 @@ import {
   nameTaken,
   RESERVED,
 } from './records.js';
-import { isAdmin, type NewUser, parseUsers, type StoredUser, type User, type UserChange } from './user-records.js';
+import { isAdmin, type NewUser, type StoredUser, type User, type UserChange, usersFile } from './user-records.js';
 
 export interface UsersOptions {
   exclusively: Exclusively;
@@ -44,8 +44,8 @@ export class Users {
   /** Reads the users; at first there are none. @throws StartupError the file is damaged */
   static async open(options: UsersOptions): Promise<Users> {
     const users = new Users(options);
-    const stored = await options.files.read(FILE);
-    if (stored !== null) users.#users = parseUsers(stored);
+    const stored = await usersFile.read(options.files, `auth/${FILE}`);
+    if (stored !== null) users.#users = stored;
     return users;
   }
 
@@ -257,8 +257,7 @@ export class Users {
   }
 
   async #save(users: readonly StoredUser[]): Promise<void> {
-    const text = `${JSON.stringify({ version: 1, users }, null, 2)}\n`;
-    await this.#options.files.write(FILE, text, { mode: 0o600 });
+    await usersFile.write(this.#options.files, FILE, { users });
     this.#users = users;
   }
 

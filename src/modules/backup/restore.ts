@@ -81,7 +81,11 @@ async function unpack(
 const FLOOR = 'certs/crl/restored.json';
 
 function floorAbove(highest: bigint, now: Date): ArchivedFile {
-  const floor = { restored_at: timestamp(now), numbers_above: String(highest + BigInt(now.getTime())) };
+  const floor = {
+    schema_version: 1,
+    restored_at: timestamp(now),
+    numbers_above: String(highest + BigInt(now.getTime())),
+  };
   return { path: FLOOR, mode: 0o644, content: [Buffer.from(`${JSON.stringify(floor, null, 2)}\n`)] };
 }
 

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { AppendLog, readLines } from '../../store/append-log.js';
 import type { Folder } from '../../store/folder.js';
+import { DamagedFile, onlyUnnumbered, VersionedFile } from '../../store/versioned-file.js';
 import type { Actor, Serial, Timestamp } from '../../types.js';
 import type { CheckedRow, RefusedRow } from './check.js';
 import type { Work, Workload } from './pace.js';
@@ -41,33 +42,42 @@ const DESCRIPTION = 'job.json';
 const ROWS = 'rows.log';
 const PROGRESS = 'progress.log';
 
+/** Its form is that of rows.log and progress.log, too. */
+const jobFile = new VersionedFile<JobDescription>({
+  upgrades: [onlyUnnumbered],
+  parse: (contents) => contents as unknown as JobDescription,
+  remedy: 'Restore it from a backup.',
+});
+
 export class JobFiles {
   readonly #folder: Folder;
+  readonly #id: string;
 
   constructor(jobs: Folder, id: string) {
     this.#folder = jobs.folder(id);
+    this.#id = id;
   }
 
   /** Makes the folder, whole or not at all. @throws CertMateError STORAGE_FULL */
   async create(description: JobDescription, rows: readonly Buffer[]): Promise<void> {
     await this.#folder.publish({
-      [DESCRIPTION]: { data: format(description), mode: 0o600 },
+      [DESCRIPTION]: { data: jobFile.format(description), mode: 0o600 },
       [ROWS]: { data: rows, mode: 0o600 },
     });
   }
 
   /** @throws CertMateError STORAGE_FULL */
   async save(description: JobDescription): Promise<void> {
-    await this.#folder.write(DESCRIPTION, format(description));
+    await jobFile.write(this.#folder, DESCRIPTION, description);
   }
 
-  /** Null if there is none, or none that can be read. */
+  /** Null if there is none, or none that can be read. @throws StartupError a newer program has written it */
   async description(): Promise<JobDescription | null> {
-    const text = await this.#folder.read(DESCRIPTION);
     try {
-      return text === null ? null : (JSON.parse(text.toString()) as JobDescription);
-    } catch {
-      return null;
+      return await jobFile.read(this.#folder, `batch/${this.#id}/${DESCRIPTION}`);
+    } catch (error) {
+      if (error instanceof DamagedFile) return null;
+      throw error;
     }
   }
 
@@ -94,8 +104,4 @@ export class JobFiles {
 /** A row as a line of rows.log. */
 export function rowLine(row: CheckedRow): string {
   return `${JSON.stringify(row)}\n`;
-}
-
-function format(description: JobDescription): string {
-  return `${JSON.stringify(description, null, 2)}\n`;
 }

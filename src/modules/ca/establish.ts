@@ -12,6 +12,7 @@ import { encodeName, parseDistinguishedName } from '../../pki/names.js';
 import { decodePem, encodePem } from '../../pki/pem.js';
 import { newSerial } from '../../pki/serial.js';
 import type { Folder } from '../../store/folder.js';
+import { DamagedFile, neverWithout, VersionedFile } from '../../store/versioned-file.js';
 import type { KeyType, Log } from '../../types.js';
 import { CertificateAuthority } from './authority.js';
 
@@ -19,6 +20,14 @@ const CA_CERTIFICATE = 'ca.crt';
 const CA_KEY = 'ca.key';
 const CA_CHAIN = 'ca-chain.pem';
 const CA_METADATA = 'ca_metadata.json';
+
+/** What is known of the CA, for people: nothing is decided by it. */
+const metadataFile = new VersionedFile({
+  upgrades: [neverWithout],
+  parse: (contents) => contents,
+  remedy: 'Restore it from a backup.',
+  mode: 0o644,
+});
 
 /** How the first CA is to be. */
 export interface NewAuthority {
@@ -37,7 +46,7 @@ export async function authorityExists(folder: Folder): Promise<boolean> {
 /**
  * Loads the CA, touching nothing unless a passphrase has newly been set for a key that lies open: then it is sealed.
  * @throws StartupError a missing half, a key that others may read, a wrong passphrase, a key of another certificate, an
- * expired or unfit certificate
+ * expired or unfit certificate, files of a newer program
  */
 export async function loadAuthority(
   folder: Folder,
@@ -45,6 +54,7 @@ export async function loadAuthority(
   now: Date,
   log: Log,
 ): Promise<CertificateAuthority> {
+  await assertNotNewer(folder);
   const [certificatePem, keyPem] = await Promise.all([folder.read(CA_CERTIFICATE), folder.read(CA_KEY)]);
   if (certificatePem === null) {
     throw new StartupError(`${CA_CERTIFICATE} is missing from the CA folder; restore it from a backup`);
@@ -69,6 +79,13 @@ export async function loadAuthority(
     log.info({}, 'the CA key was not encrypted; it now is, under the passphrase that was set');
   }
   return new CertificateAuthority(certificate, superiors, localSigner(key));
+}
+
+/** Whether ca_metadata.json can be read otherwise is for the doctor to say. */
+async function assertNotNewer(folder: Folder): Promise<void> {
+  await metadataFile.read(folder, `certs/ca/${CA_METADATA}`).catch((error: unknown) => {
+    if (!(error instanceof DamagedFile)) throw error;
+  });
 }
 
 /**
@@ -129,7 +146,6 @@ async function storeAuthority(
   const { certificate } = authority;
   const facts = publicKeyFacts(certificate.subjectPublicKeyInfo);
   const metadata = {
-    schema_version: 1,
     type: 'certificate_authority',
     subject: authority.subjectText,
     issuer: authority.issuerText,
@@ -146,7 +162,7 @@ async function storeAuthority(
   await folder.publish({
     [CA_CERTIFICATE]: { data: authority.pem, mode: 0o644 },
     [CA_KEY]: { data: keyPem, mode: 0o600 },
-    [CA_METADATA]: { data: `${JSON.stringify(metadata, null, 2)}\n`, mode: 0o644 },
+    [CA_METADATA]: { data: metadataFile.format(metadata), mode: 0o644 },
     ...(authority.chain.length > 1 && {
       [CA_CHAIN]: {
         data: authority.chain

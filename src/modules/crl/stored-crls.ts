@@ -1,9 +1,9 @@
 /** The CRLs on disk: the last few under their numbers, the newest also as `crl.pem` beside the CA. */
 import { type KeyObject, verify } from 'node:crypto';
-import { StartupError } from '../../errors.js';
 import { type CertificateList, readCrl } from '../../pki/crl.js';
 import { decodePem, pemPieces } from '../../pki/pem.js';
 import type { Folder } from '../../store/folder.js';
+import { onlyUnnumbered, VersionedFile } from '../../store/versioned-file.js';
 import type { Log } from '../../types.js';
 import { PublishedCrl } from './published-crl.js';
 
@@ -30,6 +30,15 @@ const FILE = /^crl-(\d{1,48})\.der$/;
 const PEM = 'crl.pem';
 /** Written by a restore: numbers go on above the one in it, because CRLs may have been published after the backup. */
 const FLOOR = 'restored.json';
+const floorFile = new VersionedFile<bigint>({
+  upgrades: [onlyUnnumbered],
+  parse: ({ numbers_above: number }) => {
+    if (typeof number === 'string' && /^\d{1,48}$/.test(number)) return BigInt(number);
+    throw new Error('numbers_above is missing or wrong');
+  },
+  remedy: 'Restore the backup once more.',
+  mode: 0o644,
+});
 
 export class StoredCrls {
   readonly #parts: StoredCrlParts;
@@ -69,14 +78,10 @@ export class StoredCrls {
 
   /**
    * The number that a restore has said to go on above; 0 if there was none.
-   * @throws StartupError if the file that says so is damaged
+   * @throws StartupError the file that says so is damaged, or a newer program has written it
    */
   async floor(): Promise<bigint> {
-    const stored = await this.#parts.crlFolder.read(FLOOR);
-    if (stored === null) return 0n;
-    const number = /"numbers_above": ?"(\d{1,48})"/.exec(stored.toString('utf8'))?.[1];
-    if (number === undefined) throw new StartupError(`certs/crl/${FLOOR} is damaged; restore the backup once more`);
-    return BigInt(number);
+    return (await floorFile.read(this.#parts.crlFolder, `certs/crl/${FLOOR}`)) ?? 0n;
   }
 
   /** Writes a CRL under its number, which must be new, and as `crl.pem`; then removes the oldest. */

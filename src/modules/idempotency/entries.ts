@@ -1,5 +1,6 @@
 /** One remembered call as a file: enough to give its first answer again after a restart, and nothing secret. */
 import { z } from 'zod';
+import { DamagedFile, onlyUnnumbered, VersionedFile } from '../../store/versioned-file.js';
 
 /** Where to look for what a call made, should its answer never have been recorded. */
 export interface Mark {
@@ -20,15 +21,27 @@ const entryFile = z.strictObject({
 
 export type EntryFile = z.output<typeof entryFile>;
 
+/** Entries live for a day, so those of an older form are not written anew. */
+const versioned = new VersionedFile<EntryFile>({
+  upgrades: [onlyUnnumbered],
+  parse: (contents) => entryFile.parse(contents),
+  remedy: 'Remove it.',
+});
+
+/** One line. */
 export function encodeEntry(entry: EntryFile): string {
-  return JSON.stringify(entry);
+  return JSON.stringify({ schema_version: versioned.form, ...entry });
 }
 
-/** What a file says, or null if it is no entry. */
-export function decodeEntry(contents: Buffer): EntryFile | null {
+/**
+ * What a file says, or null if it is no entry.
+ * @throws StartupError a newer program has written it
+ */
+export function decodeEntry(contents: Buffer, name: string): EntryFile | null {
   try {
-    return entryFile.parse(JSON.parse(contents.toString()));
-  } catch {
-    return null;
+    return versioned.decode(contents, `idempotency/${name}`);
+  } catch (error) {
+    if (error instanceof DamagedFile) return null;
+    throw error;
   }
 }

@@ -130,7 +130,7 @@ export class IdempotencyLedger {
   /** The first answer; null if the call was announced but never done. */
   async #recall(name: string, entry: Entry, action: Action): Promise<Outcome | null> {
     const contents = entry.answered ? await this.#files.read(name + SUFFIX) : null;
-    const body = contents === null ? null : (decodeEntry(contents)?.body ?? null);
+    const body = contents === null ? null : (decodeEntry(contents, name + SUFFIX)?.body ?? null);
     if (body !== null) {
       const { secret, withheld } = entry;
       return { body, secret: secret ?? {}, replayed: true, withheld: secret === null ? withheld : [] };
@@ -201,7 +201,7 @@ export class IdempotencyLedger {
       for (let file = names.pop(); file !== undefined; file = names.pop()) {
         const name = file.slice(0, -SUFFIX.length);
         const contents = await this.#files.read(file);
-        const entry = contents === null ? null : decodeEntry(contents);
+        const entry = contents === null ? null : decodeEntry(contents, file);
         if (entry === null) this.#log.warn({ file }, 'a remembered Idempotency-Key is damaged; it is forgotten');
         if (entry === null || this.#isOver(Date.parse(entry.received_at))) await this.#forget(name);
         else entries.push([name, entryOf(entry)]);

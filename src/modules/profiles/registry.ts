@@ -2,6 +2,7 @@
 import { CertMateError, StartupError } from '../../errors.js';
 import type { Folder } from '../../store/folder.js';
 import { KeyedLock } from '../../store/keyed-lock.js';
+import { onlyUnnumbered, VersionedFile } from '../../store/versioned-file.js';
 import { BUILT_IN, FALLBACK } from './built-in.js';
 import { Profile } from './profile.js';
 import { type ProfileRules, profileParams, profileRules } from './schema.js';
@@ -54,7 +55,7 @@ export class Profiles {
         throw new StartupError(`profiles/${file} has a name that no cert_usage can have. Rename or remove it.`);
       }
       const contents = await this.#files.read(file);
-      if (contents !== null) own.set(name, new Profile(name, 'own', parseRules(file, contents)));
+      if (contents !== null) own.set(name, new Profile(name, 'own', profileFile.decode(contents, `profiles/${file}`)));
     }
     return own;
   }
@@ -85,7 +86,7 @@ export class Profiles {
   put(name: string, rules: ProfileRules): Promise<{ profile: Profile; created: boolean }> {
     return this.#lock.run(FILES, async () => {
       const profile = new Profile(name, 'own', rules);
-      await this.#files.write(`${name}${SUFFIX}`, `${JSON.stringify(rules, null, 2)}\n`);
+      await profileFile.write(this.#files, `${name}${SUFFIX}`, rules);
       const created = !this.#own.has(name);
       this.#own.set(name, profile);
       return { profile, created };
@@ -117,16 +118,17 @@ export class Profiles {
   }
 }
 
-function parseRules(file: string, contents: Buffer): ProfileRules {
-  let json: unknown;
-  try {
-    json = JSON.parse(contents.toString());
-  } catch (cause) {
-    throw new StartupError(`profiles/${file} is not JSON. Mend or remove it.`, { cause });
-  }
-  const { success, data, error } = profileRules.safeParse(json);
-  if (success) return data;
-  const [issue] = error.issues;
-  const where = issue?.path.join('.') || 'the whole';
-  throw new StartupError(`profiles/${file} is not a profile: ${where}: ${issue?.message}. Mend or remove it.`);
-}
+/**
+ * An own profile: its rules, as the API takes them. People write such files too, with no `schema_version` and in places where
+ * we may not write; so one of an older form stays as it is until the API replaces it.
+ */
+const profileFile = new VersionedFile<ProfileRules>({
+  upgrades: [onlyUnnumbered],
+  parse: (contents) => {
+    const { success, data, error } = profileRules.safeParse(contents);
+    if (success) return data;
+    const [issue] = error.issues;
+    throw new Error(`${issue?.path.join('.') || 'the whole'}: ${issue?.message}`);
+  },
+  remedy: 'Mend or remove it.',
+});

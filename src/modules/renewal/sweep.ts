@@ -2,6 +2,7 @@
 import { timestamp } from '../../clock.js';
 import { concurrently } from '../../concurrently.js';
 import { CertMateError } from '../../errors.js';
+import { DamagedFile, onlyUnnumbered, VersionedFile, type VersionedFiles } from '../../store/versioned-file.js';
 import type { Actor, AuditSink, CertificateRecord, Clock, Identifier, Log, Serial, Timestamp } from '../../types.js';
 import { isDue } from './due.js';
 import { type RenewalRun, renewalRun } from './schema.js';
@@ -21,10 +22,15 @@ export interface RenewalParts {
   clock: Clock;
   log: Log;
   /** Where the last run is kept. */
-  files: { read(name: string): Promise<Buffer | null>; write(name: string, data: string): Promise<void> };
+  files: VersionedFiles;
 }
 
 const FILE = 'renewals.json';
+const lastRunFile = new VersionedFile<RenewalRun>({
+  upgrades: [onlyUnnumbered],
+  parse: (contents) => renewalRun.parse(contents),
+  remedy: 'Remove it.',
+});
 const RUNS_KEPT = 20;
 const MOST_NAMED = 1000;
 /** Renewals wait for keys and for the disk: a few at once keep both busy and leave room for callers. */
@@ -114,7 +120,7 @@ export class RenewalSweep {
       actor,
       details: { trigger, ...run.totals },
     });
-    await files.write(FILE, `${JSON.stringify(run, null, 2)}\n`);
+    await lastRunFile.write(files, FILE, run);
     return run;
   }
 
@@ -159,10 +165,11 @@ function note<List extends 'renewed' | 'skipped' | 'failed'>(
 }
 
 async function lastRun({ files, log }: RenewalParts): Promise<RenewalRun[]> {
-  const text = await files.read(FILE);
   try {
-    return text === null ? [] : [renewalRun.parse(JSON.parse(text.toString()))];
+    const run = await lastRunFile.read(files, FILE);
+    return run === null ? [] : [run];
   } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error;
     log.warn({ err: error }, 'renewals.json is damaged; the next sweep writes it anew');
     return [];
   }

@@ -82,7 +82,6 @@ const values = z.strictObject({
 });
 
 export const storedSettings = z.strictObject({
-  schema_version: z.literal(1),
   rate_limits: storedOf(sections.rate_limits),
   renewal: storedOf(sections.renewal),
   issuance: storedOf(sections.issuance),

@@ -1,5 +1,6 @@
 /** The settings in force: what an administrator has set, over what the environment says, over the defaults. */
-import { CertMateError, StartupError } from '../../errors.js';
+import { CertMateError } from '../../errors.js';
+import { neverWithout, VersionedFile, type VersionedFiles } from '../../store/versioned-file.js';
 import type { Actor, AuditSink } from '../../types.js';
 import {
   NAMES,
@@ -13,10 +14,7 @@ import {
 
 export interface SettingsParts {
   /** Where `settings.json` is. */
-  files: {
-    read(name: string): Promise<Buffer | null>;
-    write(name: string, data: string, options: { mode: number }): Promise<void>;
-  };
+  files: VersionedFiles;
   /** What holds where nothing is set. */
   defaults: SettingsValues;
   /** Those of the defaults that the environment gives: `renewal.cron`. */
@@ -40,7 +38,6 @@ export interface Changed {
 }
 
 const FILE = 'settings.json';
-const VERSION = 1;
 const SECTIONS = Object.keys(NAMES) as Section[];
 
 export class Settings {
@@ -59,8 +56,7 @@ export class Settings {
 
   /** @throws StartupError the file is damaged, or a newer version wrote it: its limits must not be dropped unseen */
   static async open(parts: SettingsParts): Promise<Settings> {
-    const file = await parts.files.read(FILE);
-    return new Settings(parts, parseFile(file));
+    return new Settings(parts, await stored(parts));
   }
 
   /**
@@ -68,7 +64,7 @@ export class Settings {
    * @throws StartupError it is damaged: then everything stays as it was
    */
   reload(): Promise<void> {
-    return this.#exclusively(async () => this.#obey(parseFile(await this.#parts.files.read(FILE))));
+    return this.#exclusively(async () => this.#obey(await stored(this.#parts)));
   }
 
   /** Every value in force. A change makes a new object; this one stays as it is. */
@@ -112,8 +108,7 @@ export class Settings {
     const set = merged(this.#set, change);
     const changed = this.#differences(set, this.#inForce(set));
     if (changed.length === 0) return [];
-    const stored = { schema_version: VERSION, ...withoutEmpty(set) };
-    await this.#parts.files.write(FILE, `${JSON.stringify(stored, null, 2)}\n`, { mode: 0o600 });
+    await settingsFile.write(this.#parts.files, FILE, withoutEmpty(set));
     this.#obey(set);
     await this.#parts.audit.record({
       operation: 'settings_update',
@@ -199,28 +194,17 @@ function valueOf(values: SettingsValues, section: Section, name: string): Value 
   return (values[section] as Record<string, Value>)[name] as Value;
 }
 
-function parseFile(file: Buffer | null): Values {
-  if (file === null) return emptyValues();
-  let json: unknown;
-  try {
-    json = JSON.parse(file.toString('utf8'));
-  } catch (cause) {
-    throw new StartupError(`${FILE} in the data directory is not JSON. ${REMEDY}`, { cause });
-  }
-  const written = (json as { schema_version?: unknown } | null)?.schema_version;
-  if (typeof written === 'number' && written > VERSION) {
-    throw new StartupError(
-      `${FILE} in the data directory was written by a newer CertMate (schema_version ${written}; this one knows ${VERSION}). Start the newer one.`,
-    );
-  }
-  const { success, data, error } = storedSettings.safeParse(json);
-  if (!success) {
-    const [issue] = error.issues;
-    const where = issue?.path.join('.') || 'the whole';
-    throw new StartupError(`${FILE} in the data directory is damaged: ${where}: ${issue?.message}. ${REMEDY}`);
-  }
-  const { schema_version: _version, ...set } = data;
-  return merged(emptyValues(), set);
+async function stored({ files }: SettingsParts): Promise<Values> {
+  return (await settingsFile.read(files, FILE)) ?? emptyValues();
 }
 
-const REMEDY = 'Mend it, restore it from a backup, or remove it to go back to the defaults.';
+const settingsFile = new VersionedFile<Values>({
+  upgrades: [neverWithout],
+  parse: (contents) => {
+    const { success, data, error } = storedSettings.safeParse(contents);
+    if (success) return merged(emptyValues(), data);
+    const [issue] = error.issues;
+    throw new Error(`${issue?.path.join('.') || 'the whole'}: ${issue?.message}`);
+  },
+  remedy: 'Mend it, restore it from a backup, or remove it to go back to the defaults.',
+});

@@ -6,7 +6,6 @@ import { createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'n
 import { z } from 'zod';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { privateKeyPem } from '../../crypto/key-encoding.js';
-import { StartupError } from '../../errors.js';
 import {
   authorityInfoAccess,
   authorityKeyIdentifier,
@@ -24,6 +23,7 @@ import { encodeName } from '../../pki/names.js';
 import { encodePem } from '../../pki/pem.js';
 import { newSerial } from '../../pki/serial.js';
 import type { RelyingPartyUrls } from '../../relying-party-urls.js';
+import { VersionedFile, type VersionedFiles } from '../../store/versioned-file.js';
 import type { AuditSink, Clock, KeyType, Serial } from '../../types.js';
 import { checkPair, type PairSource, type PairText } from './pair.js';
 
@@ -47,10 +47,7 @@ export interface OwnCertificateParts {
   issuer: ServerIssuer;
   keys: { generate(type: KeyType): Promise<KeyObject> };
   /** The folder of certificate and key. */
-  files: {
-    read(name: string): Promise<Buffer | null>;
-    write(name: string, data: string, options: { mode: number }): Promise<void>;
-  };
+  files: VersionedFiles;
   /** Everything that clients may call this server; the first is the one it calls itself. */
   hosts: readonly [GeneralName, ...GeneralName[]];
   urls: RelyingPartyUrls;
@@ -61,8 +58,20 @@ export interface OwnCertificateParts {
 }
 
 /** The serial numbers given to server certificates of ours. */
-const issuedFile = z.array(z.strictObject({ serial_number: z.string().regex(/^\d+$/), expires_at: z.iso.datetime() }));
-type Issued = z.output<typeof issuedFile>[number];
+const issuedList = z.array(z.strictObject({ serial_number: z.string().regex(/^\d+$/), expires_at: z.iso.datetime() }));
+type Issued = z.output<typeof issuedList>[number];
+
+/** `{ schema_version, certificates: [] }`; form 0 was the list alone. */
+const issuedFile = new VersionedFile<Issued[]>({
+  upgrades: [(certificates) => ({ certificates })],
+  parse: ({ certificates }) => {
+    const { success, data } = issuedList.safeParse(certificates);
+    if (success) return data;
+    throw new Error('a serial number in it is missing or wrong');
+  },
+  remedy: 'Restore it from a backup, or remove it.',
+  mode: 0o644,
+});
 
 const CERTIFICATE = 'server.crt';
 const KEY = 'server.key';
@@ -130,11 +139,8 @@ export class OwnCertificate implements PairSource {
     const now = wholeSeconds(clock.now());
     const [start, end] = [secondsAfter(now, -60), secondsAfter(now, LIFETIME_SECONDS)];
     const notAfter = end > issuer.certificate.notAfter ? issuer.certificate.notAfter : end;
-    await files.write(
-      ISSUED,
-      `${JSON.stringify([...(await this.#issued()), { serial_number: serial, expires_at: timestamp(notAfter) }], null, 2)}\n`,
-      { mode: 0o644 },
-    );
+    const certificates = [...(await this.#issued()), { serial_number: serial, expires_at: timestamp(notAfter) }];
+    await issuedFile.write(files, ISSUED, { certificates });
     announce(serial);
     const [{ value: name }] = hosts;
     const der = await issuer.issue({
@@ -182,18 +188,8 @@ export class OwnCertificate implements PairSource {
   /** Those that are still valid. */
   async #issued(): Promise<Issued[]> {
     const now = this.#parts.clock.now();
-    const stored = await this.#parts.files.read(ISSUED);
-    return readIssued(stored).filter(({ expires_at }) => Date.parse(expires_at) > now.getTime());
-  }
-}
-
-/** @throws StartupError */
-function readIssued(stored: Buffer | null): Issued[] {
-  if (stored === null) return [];
-  try {
-    return issuedFile.parse(JSON.parse(stored.toString('utf8')));
-  } catch (cause) {
-    throw new StartupError(`tls/${ISSUED} is damaged: restore it from a backup, or remove it`, { cause });
+    const issued = (await issuedFile.read(this.#parts.files, `tls/${ISSUED}`)) ?? [];
+    return issued.filter(({ expires_at }) => Date.parse(expires_at) > now.getTime());
   }
 }
 

@@ -336,7 +336,7 @@ describe('a profile of the operator', () => {
   });
 
   for (const [what, file, contents, message] of [
-    ['no JSON', 'vpn.json', '{', /profiles\/vpn\.json is not JSON/],
+    ['no JSON', 'vpn.json', '{', /profiles\/vpn\.json in the data directory is damaged: it is not JSON/],
     ['no profile', 'vpn.json', '{"lifetime":{"max_days":0}}', /profiles\/vpn\.json .*lifetime\.max_days/],
     ['a name that no usage can have', 'V P N.json', '{}', /cert_usage/],
   ] as const) {

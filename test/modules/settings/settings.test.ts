@@ -196,10 +196,10 @@ describe('the settings', () => {
 
 describe('a file of settings', () => {
   for (const [what, text, message] of [
-    ['that is no JSON', '{"schema_version": 1', /^settings\.json in the data directory is not JSON\. /],
+    ['that is no JSON', '{"schema_version": 1', /^settings\.json in the data directory is damaged: it is not JSON\. /],
     ['with a value that cannot be', '{"schema_version":1,"rate_limits":{"login":0}}', /damaged: rate_limits\.login: /],
     ['without a version', '{"rate_limits":{}}', /damaged: schema_version: /],
-    ['that is another file', '[]', /damaged: the whole: /],
+    ['that is another file', '[]', /damaged: schema_version: /],
     ['of a newer version', '{"schema_version":2,"colours":{}}', /written by a newer CertMate \(schema_version 2; /],
   ] as const) {
     it(`${what} stops the start in one line that names it`, async (t) => {
