@@ -15,14 +15,14 @@ export async function remoteOf(args: Arguments): Promise<Remote | null> {
     if (idle !== undefined) throw new UsageError(`--${idle} goes with --url`);
     return null;
   }
-  if (!URL.canParse(url) || !/^https?:/.test(url)) throw new UsageError('--url must be an http or https URL');
+  if (!isBase(url)) throw new UsageError('--url must be an http or https URL, without query or credentials');
   args.exclude('token', 'token-file');
   if (args.has('token')) note('a token on the command line can be read by others on this machine: use --token-file');
   const token = args.has('token-file')
     ? await readSecret(args, 'token-file')
     : (args.optional('token') ?? settings.token);
   if (token === null) throw new UsageError('a server needs an API token: --token-file FILE, or CERTMATE_TOKEN');
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError('the API token is none: it must be one word of ASCII');
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new UsageError('the API token must be one word of printable ASCII');
   const ca = args.has('ca-file') ? await readText(args, 'ca-file') : null;
   return { url: url.replace(/\/+$/, ''), token, ca };
 }
@@ -36,4 +36,10 @@ export async function withApi<Result>(args: Arguments, work: (api: Api) => Promi
   } finally {
     await api.close();
   }
+}
+
+function isBase(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, search, hash, username } = new URL(text);
+  return /^https?:$/.test(protocol) && search === '' && hash === '' && username === '';
 }

@@ -19,7 +19,8 @@ ${remote.map(line).join('\n')}
 At the data directory only:
 ${here.map(line).join('\n')}
 
-certmate <command> --help tells its options and gives examples. The data directory is CERTMATE_DATA_DIR (default: data).
+certmate <command> --help tells its options and gives examples; certmate --version tells the version. The data directory is
+CERTMATE_DATA_DIR (default: data).
 ${EXIT_CODES}`;
 }
 

@@ -3,7 +3,7 @@ import type { Command } from './command.js';
 
 export const serveCommand: Command = {
   summary: 'serve the API and the dashboard',
-  details: ['Settings come from the environment: see README.md.'],
+  details: ['Settings come from the environment: see README.md. Whatever keeps it from starting gives exit code 1.'],
   options: {},
   examples: ['serve'],
   run: async () => {

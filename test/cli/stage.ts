@@ -59,5 +59,5 @@ export function jsonLines<Value>(text: string): Value[] {
     .map((line) => JSON.parse(line) as Value);
 }
 
-/** What only terminals understand. */
-export const ESCAPES = /\x1b|\r/;
+/** What only terminals understand: control characters that are neither the end of a line nor a tab. */
+export const ESCAPES = /[^\P{Cc}\n\t]/u;

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, describe, it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
-import { missing } from '../interop/programs.js';
+import { missing, pathOf } from '../interop/programs.js';
 import { cli } from './stage.js';
 
 const skip = process.platform === 'linux' ? missing('script', 'stty') : 'script(1) takes other options here';
@@ -23,7 +24,7 @@ describe('on a terminal, the command', { skip }, () => {
   const see = (words: string, more: { env?: Record<string, string>; prompt?: string; typed?: string } = {}) =>
     new Promise<{ status: number | null; seen: string }>((resolve, reject) => {
       const line = `stty cols 80 rows 24; exec "${process.execPath}" "${cli}" ${words}`;
-      const child = spawn('script', ['-qec', line, '/dev/null'], {
+      const child = spawn(pathOf('script'), ['-qec', line, '/dev/null'], {
         env: {
           PATH: process.env['PATH'] ?? '',
           TERM: 'xterm',
@@ -45,13 +46,12 @@ describe('on a terminal, the command', { skip }, () => {
       child.on('error', reject);
       child.on('close', (status) => resolve({ status, seen }));
     });
-  const plain = (text: string) => text.replace(/\x1b\[[\d;?]*[A-Za-z]/g, '');
 
   it('shows a table that fits, in colours', async () => {
     const { status, seen } = await see('list');
     assert.equal(status, 0, seen);
-    assert.match(seen, /\x1b\[32mactive/);
-    const lines = plain(seen).trimEnd().split('\r\n');
+    assert.ok(seen.includes('\x1b[32mactive'), seen);
+    const lines = stripVTControlCharacters(seen).trimEnd().split('\r\n');
     assert.equal(lines.length, 3);
     assert.match(lines[0] ?? '', /^IDENTIFIER +STATUS +EXPIRES +USAGE +COMMON NAME/);
     for (const line of lines) assert.ok(line.length <= 80, line);
@@ -67,7 +67,7 @@ describe('on a terminal, the command', { skip }, () => {
 
   it('uses no colours where NO_COLOR is set', async () => {
     const { seen } = await see('list', { env: { NO_COLOR: '1' } });
-    assert.doesNotMatch(seen, /\x1b\[\d/);
+    assert.ok(seen.includes('active') && !seen.includes('\x1b['), seen);
   });
 
   it('gives programs the same JSON as ever', async () => {
@@ -90,7 +90,8 @@ describe('on a terminal, the command', { skip }, () => {
     const table = server.file('some.csv', `common_name\n${'some\n'.repeat(150)}`);
     const { status, seen } = await see(`issue --batch ${table}`);
     assert.equal(status, 0, seen);
-    assert.match(seen, /\r\x1b\[K[█░]+ {2}\d+ of 150/);
+    assert.ok(seen.includes('\r\x1b[K'), 'it is drawn in its own line');
+    assert.match(seen, /[█░]+ {2}\d+ of 150/);
     assert.match(seen, /█{20,} {2}150 of 150/);
     assert.match(seen, /150 of 150 issued, 0 failed/);
   });
