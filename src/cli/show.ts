@@ -24,7 +24,7 @@ export const showCommand: Command = {
 const WIDTH = 16;
 
 function describe(resource: Resource, serial: string): string[] {
-  const { revocation, renewal, history } = resource;
+  const { revocation, history } = resource;
   const subject = [resource.organizational_unit, resource.organization, resource.locality, resource.state];
   const names = [...subject, resource.country].filter((part) => part !== null);
   const key = `${resource.key_algorithm} ${resource.key_size}, ${keyPlace(resource)}`;
@@ -42,12 +42,7 @@ function describe(resource: Resource, serial: string): string[] {
     ['SHA-256', resource.fingerprint_sha256],
     ['valid', `${resource.not_before} to ${resource.expires_at}`],
     ['revoked', revocation.revoked ? `${revocation.revoked_at}, ${revocation.reason_revoked}` : ''],
-    [
-      'renewed',
-      renewal.renewal_enabled
-        ? `by itself, at most ${renewal.renewal_threshold_days} days before it expires`
-        : 'not by itself',
-    ],
+    ['renewed', revocation.revoked ? '' : renewalPlan(resource)],
     ['tags', resource.tags.join(', ')],
     ['notes', resource.notes],
   ];
@@ -64,4 +59,9 @@ function describe(resource: Resource, serial: string): string[] {
 function keyPlace({ has_private_key, issuance_method }: Resource): string {
   if (has_private_key) return 'kept here';
   return issuance_method === 'csr' ? 'made by its holder' : 'not kept here';
+}
+
+function renewalPlan({ renewal }: Resource): string {
+  if (!renewal.renewal_enabled) return 'not by itself';
+  return `by itself, at most ${renewal.renewal_threshold_days} days before it expires`;
 }
