@@ -32,10 +32,11 @@ const AUTHENTICATED = 32;
 const HEADER = 64;
 
 /** Why a sealed stream cannot be opened. */
-export type StreamFailure = 'not-sealed' | 'passphrase-wrong' | 'damaged';
+export type StreamFailure = 'not-sealed' | 'newer' | 'passphrase-wrong' | 'damaged';
 
 const FAILURES: Record<StreamFailure, string> = {
-  'not-sealed': 'this is not a file that was sealed by CertMate, or by a newer one',
+  'not-sealed': 'this is not a file that was sealed by CertMate',
+  newer: 'a newer CertMate has made this file, in a format that this one does not know; use the newer one',
   'passphrase-wrong': 'the passphrase is wrong, or the beginning of the file was altered',
   damaged: 'the file is damaged: it was cut short or altered',
 };
@@ -79,6 +80,7 @@ export async function* sealStream(
  */
 export async function* openSealedStream(source: AsyncIterable<Uint8Array>, passphrase: string): AsyncGenerator<Buffer> {
   const { header, rest } = await splitHeader(source);
+  if (header.toString('latin1', 0, 4) === MAGIC && (header[4] ?? 0) > VERSION) throw new SealedStreamError('newer');
   if (!isReadable(header)) throw new SealedStreamError('not-sealed');
   const keys = await deriveKeys(passphrase, header);
   if (!timingSafeEqual(authenticator(header, keys), header.subarray(AUTHENTICATED, HEADER))) {
