@@ -50,13 +50,16 @@ export async function filled(t: TestContext): Promise<Filled> {
 /** Where to look. */
 type Examined = Pick<Config, 'dataDir' | 'logDir' | 'caPassphrase'> & Partial<Pick<Config, 'keyEncryption'>>;
 
-export function examined({ dataDir, logDir, caPassphrase, keyEncryption = null }: Examined): Promise<Examination> {
+export function examined(
+  { dataDir, logDir, caPassphrase, keyEncryption = null }: Examined,
+  now: Date = systemClock.now(),
+): Promise<Examination> {
   return examine({
     dataDir,
     logDir,
     caPassphrase,
     sealer: new KeySealer(keyEncryption),
-    now: systemClock.now(),
+    now,
     verifyAudit: async () => {
       const result = await verifyStored(new Folder(join(logDir, 'audit')), new Folder(join(dataDir, 'audit')));
       return { lines: result?.lines ?? 0, problem: result?.first_bad ? `broken at ${result.first_bad.seq}` : null };
