@@ -1,4 +1,5 @@
-// `npm test [area …]`: the whole suite, or only the areas named (`npm test pki`, `npm run test:interop`).
+// `npm test [area …]`: the whole suite, only the areas named (`npm test pki`, `npm run test:interop`), or all but some
+// (`npm test '!browser'`).
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
@@ -6,13 +7,13 @@ import { prepareTests, root } from './prepare.mjs';
 
 prepareTests();
 const built = join(root, '.build', 'test');
-const areas = process.argv.slice(2);
+const areas = process.argv.slice(2).filter((word) => !word.startsWith('!'));
+const left = process.argv.slice(2).flatMap((word) => (word.startsWith('!') ? [word.slice(1)] : []));
+const isIn = (path, names) => names.some((name) => relative(built, path).split(sep).join('/').includes(name));
 const files = readdirSync(built, { recursive: true })
   .map((name) => join(built, name))
   .filter((path) => path.endsWith('.test.js'))
-  .filter(
-    (path) => areas.length === 0 || areas.some((area) => relative(built, path).split(sep).join('/').includes(area)),
-  )
+  .filter((path) => (areas.length === 0 || isIn(path, areas)) && !isIn(path, left))
   .sort();
 if (files.length === 0) {
   console.error(`No test matches ${areas.join(' ')}.`);
