@@ -36,7 +36,7 @@ const skip = missing('promtool');
 
 /** The answer of a real server at /metrics, after something of everything has happened to it. */
 async function scrape(t: TestContext): Promise<string> {
-  const { app, call, issue } = await build(t);
+  const { app, call, issue } = await build(t, { environment: { CERTMATE_TLS: 'self' } });
   await app.keys.generate('rsa-2048');
   app.keys.warm('rsa-2048');
   const { identifier } = await issue();

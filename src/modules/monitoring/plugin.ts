@@ -18,7 +18,7 @@ export const monitoring = plugin(
   async (app) => {
     const { auditTrail, authority, clock, config, crl, denied, health, keys, lastBackup, metrics, ocsp, renewals } =
       app;
-    const { refusedCalls, scheduler, store } = app;
+    const { refusedCalls, scheduler, store, tls } = app;
     const { inventory } = store;
     const secondsUntil = (moment: Date) => (moment.getTime() - clock.now().getTime()) / 1000;
     const seconds = (moment: Date) => moment.getTime() / 1000;
@@ -102,6 +102,11 @@ export const monitoring = plugin(
       'certmate_ocsp_responder_seconds_to_expiry',
       'Seconds until the certificate of the OCSP responder expires; it is replaced well before.',
       () => secondsUntil(ocsp.delegate.notAfter),
+    );
+    metrics.gauge(
+      'certmate_tls_certificate_seconds_to_expiry',
+      'Seconds until the certificate expires with which this server speaks TLS; none where it speaks plain HTTP.',
+      () => (tls === null ? [] : secondsUntil(tls.current.notAfter)),
     );
     metrics.gauge('certmate_ocsp_kept_answers', 'OCSP answers that are kept for the next caller.', () => ocsp.kept);
 
@@ -225,6 +230,18 @@ export const monitoring = plugin(
   {
     name: 'monitoring',
     fastify: '5.x',
-    dependencies: ['foundation', 'health', 'metrics', 'audit', 'ca', 'crl', 'ocsp', 'backup', 'renewal', 'rate-limit'],
+    dependencies: [
+      'foundation',
+      'health',
+      'metrics',
+      'audit',
+      'ca',
+      'crl',
+      'ocsp',
+      'backup',
+      'renewal',
+      'rate-limit',
+      'tls',
+    ],
   },
 );
