@@ -16,6 +16,7 @@ interface Shown {
   identifier: string;
   serial_number: string;
   status: string;
+  revocation: { reason_revoked: string | null };
 }
 
 describe('through a server, the command', () => {
@@ -67,6 +68,14 @@ describe('through a server, the command', () => {
     const { status, stderr } = await certmate(reader, 'issue', '--cn', 'x');
     assert.equal(status, 1);
     assert.match(stderr, /needs the role operator; yours is viewer/);
+  });
+
+  it('prints PEM without --out, without a key that is kept', async () => {
+    const kept = await done('issue', '--cn', 'printed');
+    assert.equal(kept.match(/BEGIN CERTIFICATE/g)?.length, 2, 'certificate and chain');
+    assert.doesNotMatch(kept, /PRIVATE KEY/);
+    const { stderr } = await run('issue', '--cn', 'printed', '--country', 'XX');
+    assert.match(stderr, /must be a two-letter ISO 3166 code/);
   });
 
   it('issues with a P12, whose password is judged before', async () => {
@@ -138,6 +147,42 @@ describe('through a server, the command', () => {
     assert.equal(revoked.status, 'held');
     assert.equal((await run('revoke', first.identifier)).status, 0, 'a held one can be revoked for good');
     assert.equal((await run('revoke', first.identifier)).status, 1);
+  });
+
+  it('renews, and shows what was replaced', async () => {
+    const out = join(server.folder, 'renewed');
+    const before = await issue('--cn', 'renewed', '--out', out);
+    const { identifier } = before;
+    const inTheWay = await run('renew', identifier, '--out', out);
+    assert.equal(inTheWay.status, 1);
+    assert.equal((await show(identifier)).serial_number, before.serial_number, 'nothing was renewed');
+    await done('renew', identifier, '--out', out, '--force');
+    const { serialNumber } = new X509Certificate(readFileSync(join(out, `${identifier}.crt`)));
+    const now = await show(identifier);
+    assert.equal(now.serial_number, BigInt(`0x${serialNumber}`).toString());
+    assert.notEqual(now.serial_number, before.serial_number);
+    assert.match(
+      await done('show', before.serial_number),
+      /^replaced +\d+, expires .* \(the one that was asked for\)$/m,
+    );
+    const old = await run('download', before.serial_number);
+    assert.equal(old.status, 1);
+    assert.match(old.stderr, /was renewed since/);
+  });
+
+  it('revokes, and refuses to do it twice; of several, a refusal stops none', async () => {
+    const { identifier: first } = await issue('--cn', 'first');
+    const { identifier: other } = await issue('--cn', 'second');
+    const unknown = await run('revoke', first, 'nobody');
+    assert.equal(unknown.status, 1);
+    assert.equal((await show(first)).status, 'active', 'all must be known before the first is revoked');
+    assert.match(await done('revoke', first, '--reason', 'key_compromise'), new RegExp(`^revoked ${first}, `));
+    const { status, revocation } = await show(first);
+    assert.deepEqual([status, revocation.reason_revoked], ['revoked', 'keyCompromise']);
+    const both = await run('revoke', first, other, '--json');
+    assert.equal(both.status, 1);
+    assert.equal((JSON.parse(both.stderr) as { code: string }).code, 'ALREADY_REVOKED');
+    assert.equal((JSON.parse(both.stdout) as Shown).identifier, other);
   });
 
   it('follows a batch, goes away from it and comes back; nobody sees the token meanwhile', async () => {
