@@ -101,6 +101,7 @@ test('an upgrade that cannot be written leaves the older form in its place, to b
   await assert.rejects(animals.read({ read, create: full, write: full }, PATH), { code: 'STORAGE_FULL' });
   await assert.rejects(animals.read({ read, create, write: full }, PATH), { code: 'STORAGE_FULL' });
   assert.equal(await textOf(folder, NAME), older);
+  assert.equal(await textOf(folder, `${NAME}.v0`), older, 'it is kept before anything is written over it');
   assert.deepEqual(await animals.read(folder, PATH), ['ant', 'bee']);
   assert.deepEqual(await folder.list(), [NAME, `${NAME}.v0`]);
 });
