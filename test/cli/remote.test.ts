@@ -258,11 +258,15 @@ async function startOther(): Promise<string> {
 }
 
 it('speaks HTTPS with a server of a CA of its own, if that CA is given', async (t) => {
-  const { settings, folder } = place(t);
+  const ends: (() => unknown)[] = [];
+  const { settings, folder } = place({ after: (end) => ends.push(end) });
   const port = await freePort();
   const env = { CERTMATE_PORT: String(port), CERTMATE_TLS: 'self', CERTMATE_API_TOKEN: interopToken };
   const server = start(process.execPath, [cli, 'serve'], { env: { ...settings, ...env } });
-  t.after(() => server.stop());
+  t.after(async () => {
+    await server.stop();
+    ends.forEach((end) => end());
+  });
   await waitFor(async () => server.output().includes('CertMate is running.'), server.output, 60);
   const there = { CERTMATE_URL: `https://localhost:${port}`, CERTMATE_TOKEN: interopToken };
   const trusting = await certmate(there, 'list', '--ca-file', join(folder, 'data', 'certs', 'ca', 'ca.crt'));
