@@ -1,6 +1,8 @@
-// The navigation shows where one is, also where it is wider than the window; the menu of one's account closes when it is left.
+// Navigation shows where one is, also where it is wider than the window; the menu of one's account closes when it is left.
 
-document.querySelector('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+for (const current of document.querySelectorAll(':is(.nav, .settings-nav) [aria-current]')) {
+  current.scrollIntoView({ block: 'nearest', inline: 'center' });
+}
 
 const menu = document.querySelector('details.account');
 if (menu) {
