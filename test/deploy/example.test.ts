@@ -30,7 +30,6 @@ interface Service {
 const deploy = join(root, 'deploy');
 const text = (name: string) => readFileSync(join(deploy, 'example', name), 'utf8');
 const compose = parse(readFileSync(join(deploy, 'docker-compose.yml'), 'utf8'), { strict: true }) as {
-  name: string;
   services: Record<string, Service>;
   volumes: Record<string, null>;
 };
@@ -44,12 +43,22 @@ const KNOWN = new Set(
 
 describe('docker-compose.yml', () => {
   test('has services of known words, each with an image or a Dockerfile', () => {
-    assert.deepEqual(Object.keys(compose).sort(), ['name', 'services', 'volumes']);
+    assert.deepEqual(Object.keys(compose).sort(), ['services', 'volumes']);
     for (const [name, service] of services) {
       for (const key of Object.keys(service)) assert.ok(KNOWN.has(key), `${name}: ${key}`);
       if (service.build !== undefined) assert.ok(existsSync(join(deploy, service.build.context, 'Dockerfile')));
       else assert.match(service.image ?? '', /^[a-z]+:[a-z0-9.-]+$/, name);
     }
+  });
+
+  test('is what Compose takes, once there is a token', { skip: missing('docker-compose') }, async () => {
+    const file = join(deploy, 'docker-compose.yml');
+    const refused = await run`env -u CERTMATE_API_TOKEN docker-compose -f ${file} config`;
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.output, /set it to at least 32 random characters/);
+    const taken = await run`env CERTMATE_API_TOKEN=${interopToken} docker-compose -f ${file} config --services`;
+    assert.equal(taken.status, 0, taken.output);
+    assert.deepEqual(taken.output.trim().split('\n').sort(), Object.keys(compose.services).sort());
   });
 
   test('mounts what is there, opens ports on this machine only, and waits for services that there are', () => {
