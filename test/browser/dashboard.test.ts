@@ -2,9 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
-import { missing, pathOf } from '../interop/programs.js';
+import { missing } from '../interop/programs.js';
+import { arrive, openBrowser, signIn, visit } from './visitor.js';
+
+/** What everything that a first visit loads, from the form to sign in to the list, may weigh on the wire (bytes). */
+const LIGHT = 150 * 1024;
 
 describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
   let certmate: CertMate;
@@ -12,33 +16,12 @@ describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
 
   before(async () => {
     certmate = await startCertMate();
-    // Without the later ones it looks for updates at hosts of its maker, which a test must not do.
-    const args = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'];
-    browser = await chromium.launch({ executablePath: pathOf('chromium'), args: [...args, '--disable-sync'] });
+    browser = await openBrowser();
   });
   after(async () => {
     await browser?.close();
     await certmate?.stop();
   });
-
-  /** A signed-in visitor; `complaints` is what the browser held against the pages. */
-  async function visit(options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => {
-      if (!request.url().startsWith(certmate.url)) complaints.push(`asked another host: ${request.url()}`);
-    });
-    await page.goto(`${certmate.url}/`);
-    await page.getByLabel('API token', { exact: true }).fill(interopToken);
-    await page.getByRole('button', { name: 'Sign in with the token' }).click();
-    await page.waitForURL('**/client-certificates');
-    return { page, complaints };
-  }
 
   for (const [name, options] of [
     ['with scripts', {}],
@@ -46,7 +29,7 @@ describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
     ['on a phone in the dark', { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }],
   ] as const) {
     test(`a certificate is issued, taken away and revoked ${name}`, async () => {
-      const { page, complaints } = await visit(options);
+      const { page, complaints } = await visit(browser, certmate, '/', options);
       const who = `${name.replaceAll(' ', '-')}@example.com`;
       await page.getByRole('link', { name: 'Issue a certificate' }).first().click();
       await page.getByLabel('Common name').fill(who);
@@ -77,7 +60,7 @@ describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
   test('a hostile name is text on every page that shows it', async () => {
     const hostile = '<script>document.title="owned"</script>';
     await certmate.issue({ common_name: hostile, identifier: 'hostile' });
-    const { page, complaints } = await visit();
+    const { page, complaints } = await visit(browser, certmate, '/');
     for (const path of [
       '/client-certificates',
       '/client-certificates/hostile',
@@ -91,19 +74,57 @@ describe('the dashboard in Chromium', { skip: missing('chromium') }, () => {
     await page.context().close();
   });
 
-  test('every page opens without a complaint of the browser, light and dark', async () => {
-    await certmate.issue({ common_name: 'shown', identifier: 'shown' });
-    for (const colorScheme of ['light', 'dark'] as const) {
-      const { page, complaints } = await visit({ colorScheme });
-      for (const path of ['', '/new', '/batch', '/shown', '/shown/revoke', '/shown/renew']) {
-        const answer = await page.goto(`${certmate.url}/client-certificates${path}`);
-        assert.equal(answer?.status(), 200, path);
-      }
-      for (const path of ['/ca', '/help', '/docs']) {
-        assert.equal((await page.goto(certmate.url + path))?.status(), 200, path);
-      }
+  for (const [name, options] of [
+    ['with scripts', {}],
+    ['without scripts', { javaScriptEnabled: false }],
+  ] as const) {
+    test(`somebody new chooses a password, signs out, and in again with it, ${name}`, async () => {
+      const username = `newcomer-${name.replace(' ', '-')}`;
+      const made = await fetch(`${certmate.url}/api/users`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${interopToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ name: username, role: 'operator' }),
+      });
+      const { password: first } = (await made.json()) as { password: string };
+      const { page, complaints } = await arrive(browser, certmate.url, options);
+      await signIn(page, certmate.url, { username, password: first });
+      assert.equal(new URL(page.url()).pathname, '/password', 'nothing else before that');
+      const password = 'a lantern under seven bridges';
+      await page.getByLabel('Present password').fill(first);
+      await page.getByLabel('New password', { exact: true }).fill(password);
+      await page.getByLabel('New password, once more').fill(password);
+      await page.getByRole('button', { name: 'Change password' }).click();
+      await page.getByText('Your password is changed.').waitFor();
+      await page.locator('.account summary').click();
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.waitForURL('**/login');
+      await signIn(page, certmate.url, { username, password });
+      await page.getByRole('heading', { name: 'Client certificates' }).waitFor();
       assert.deepEqual(complaints, []);
       await page.context().close();
-    }
+    });
+  }
+
+  test('a first visit, from the form to sign in to the list, is light', async (t) => {
+    const { page } = await arrive(browser, certmate.url);
+    const network = await page.context().newCDPSession(page);
+    let bytes = 0;
+    network.on('Network.loadingFinished', ({ encodedDataLength }) => {
+      bytes += encodedDataLength;
+    });
+    await network.send('Network.enable');
+    await signIn(page, certmate.url, { token: interopToken });
+    await page.waitForLoadState('networkidle');
+    t.diagnostic(`${Math.round(bytes / 1024)} KiB`);
+    assert.ok(bytes > 20_000, `${bytes} bytes cannot be all of it`);
+    assert.ok(bytes <= LIGHT, `${bytes} bytes`);
+    await page.context().close();
+  });
+
+  test('the explorer of the API opens without a complaint of the browser', async () => {
+    const { page, complaints } = await visit(browser, certmate, '/docs');
+    await page.getByText('/api/client-certs', { exact: true }).first().waitFor();
+    assert.deepEqual(complaints, []);
+    await page.context().close();
   });
 });

@@ -1,13 +1,10 @@
 /** What must be so on every page, looked at in the page itself. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 
 /** WCAG 2.2 at level AA and the rules that axe recommends besides, all of them: a page has violations or it has none. */
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 interface Violation {
   id: string;
@@ -24,7 +21,7 @@ export async function unfoldAll(page: Page): Promise<void> {
 export async function violations(page: Page): Promise<string[]> {
   // Colours that are on their way to others would be judged as they are at that moment.
   await page.evaluate('Promise.allSettled(document.getAnimations().map((animation) => animation.finished))');
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const run = `axe.run(document, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })`;
   const result = (await page.evaluate(run)) as { violations: Violation[] };
   return result.violations.flatMap(({ id, nodes }) =>

@@ -104,6 +104,9 @@ describe('the list in Chromium', { skip: missing('chromium') }, () => {
     await page.waitForURL('**/host-00*');
     for (const [keys, url] of [
       ['gc', '**/ca'],
+      ['ga', '**/audit'],
+      ['gs', '**/settings'],
+      ['gb', '**/client-certificates/batch'],
       ['gh', '**/help'],
       ['gl', '**/client-certificates'],
       ['n', '**/client-certificates/new'],
@@ -168,6 +171,19 @@ describe('the list in Chromium', { skip: missing('chromium') }, () => {
     await page.getByRole('button', { name: 'Search' }).click();
     await page.waitForURL('**search=host-0*');
     assert.equal((await names(page)).length, 10);
+    await page.getByLabel('Status', { exact: true }).selectOption('revoked');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('Nothing matches').waitFor();
+    await page.getByRole('link', { name: 'Clear search and filters' }).click();
+    await page
+      .getByRole('navigation', { name: 'Rows on a page' })
+      .getByRole('link', { name: '25', exact: true })
+      .click();
+    await page.getByRole('link', { name: 'Next', exact: true }).click();
+    assert.equal((await names(page)).length, HOSTS + 1 - 25);
+    await page.getByRole('link', { name: 'Previous', exact: true }).click();
+    assert.equal((await names(page)).length, 25);
+    await page.goto(`${certmate.url}${LIST}?search=host-0`);
     await page.getByLabel('Select host-00').check();
     await page.getByLabel('Select host-01').check();
     await page.getByRole('button', { name: 'Tags…' }).click();
