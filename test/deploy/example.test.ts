@@ -41,6 +41,13 @@ const KNOWN = new Set(
    stop_grace_period tmpfs user volumes`.split(/\s+/),
 );
 
+/** Whether the application answers. */
+const greets = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const asked = get({ host: '127.0.0.1', port }, (answer) => resolve(answer.resume().statusCode === 200));
+    asked.on('error', () => resolve(false));
+  });
+
 describe('docker-compose.yml', () => {
   test('has services of known words, each with an image or a Dockerfile', () => {
     assert.deepEqual(Object.keys(compose).sort(), ['services', 'volumes']);
@@ -140,6 +147,7 @@ describe('the example', () => {
     application = start(process.execPath, [join(deploy, 'example', 'app.mjs')], {
       env: { PORT: String(applicationPort), HOST: '127.0.0.1' },
     });
+    await waitFor(() => greets(applicationPort), application.output, 30);
     const configuration = text('nginx.conf')
       .replaceAll('/etc/certmate', tls)
       .replace('listen 8443 ', `listen 127.0.0.1:${port} `)
@@ -198,13 +206,7 @@ describe('the example', () => {
     const port = await freePort();
     const env = { PORT: String(port), HOST: '127.0.0.1' };
     const another = start(process.execPath, [join(deploy, 'example', 'app.mjs')], { env });
-    const answers = () =>
-      new Promise<boolean>((resolve) => {
-        get({ host: '127.0.0.1', port }, (answer) => resolve(answer.resume().statusCode === 200)).on('error', () =>
-          resolve(false),
-        );
-      });
-    await waitFor(answers, another.output, 30);
+    await waitFor(() => greets(port), another.output, 30);
     assert.equal(await another.stop(), 0);
   });
 });
