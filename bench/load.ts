@@ -1,5 +1,5 @@
 /** A bounded storm of requests over keep-alive connections to a server on this machine: by wrk, or by sockets of our own. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -40,15 +40,25 @@ function done(summary)
 end
 `;
 
-function withWrk({ port, connections, seconds, requests, folder }: Storm): number {
+/** Beside other work of this process: it must go on reading what the measured server logs, or that one waits for it. */
+async function withWrk({ port, connections, seconds, requests, folder }: Storm): Promise<number> {
   const [script, list] = [join(folder, 'storm.lua'), join(folder, 'storm.txt')];
   writeFileSync(script, SCRIPT);
   writeFileSync(list, `${requests.map((request) => request.toString('hex')).join('\n')}\n`);
   const url = `http://127.0.0.1:${port}/`;
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url, '--', list];
-  const { stdout, stderr, status } = spawnSync('wrk', args, { encoding: 'utf8' });
-  const [, count, microseconds, errors] = /RESULT (\d+) (\d+) (\d+)/.exec(stdout) ?? [];
-  if (status !== 0 || errors !== '0') throw new Error(`the storm went wrong: ${stdout}${stderr}`);
+  const wrk = spawn('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url, '--', list]);
+  let said = '';
+  for (const stream of [wrk.stdout, wrk.stderr]) {
+    stream.on('data', (chunk) => {
+      said += String(chunk);
+    });
+  }
+  const status = await new Promise<number | null>((resolve, reject) => {
+    wrk.once('error', reject);
+    wrk.once('close', resolve);
+  });
+  const [, count, microseconds, errors] = /RESULT (\d+) (\d+) (\d+)/.exec(said) ?? [];
+  if (status !== 0 || errors !== '0' || count === '0') throw new Error(`the storm went wrong: ${said}`);
   return (Number(count) / Number(microseconds)) * 1e6;
 }
 
