@@ -34,7 +34,7 @@ export class Scheduler {
         this.#log.error({ err: error, task: name }, 'a scheduled task failed');
       }
     };
-    this.#tasks.set(name, { scheduled: schedule(expression, run, { name, noOverlap: true }), run, failure: null });
+    this.#tasks.set(name, { scheduled: this.#schedule(name, expression, run), run, failure: null });
   }
 
   /**
@@ -45,7 +45,18 @@ export class Scheduler {
     const task = this.#tasks.get(name);
     if (task === undefined) throw new Error(`there is no task ${name}`);
     void task.scheduled?.destroy();
-    task.scheduled = expression === null ? null : schedule(expression, task.run, { name, noOverlap: true });
+    task.scheduled = expression === null ? null : this.#schedule(name, expression, task.run);
+  }
+
+  #schedule(name: string, expression: string, run: () => Promise<void>): ScheduledTask {
+    // Its own words, of runs that came too late for instance, go where all others go.
+    const logger = {
+      info: (message: string) => this.#log.info({ task: name }, message),
+      warn: (message: string) => this.#log.warn({ task: name }, message),
+      error: (problem: string | Error) => this.#log.error({ task: name, err: problem }, 'the scheduler has a problem'),
+      debug: () => undefined,
+    };
+    return schedule(expression, run, { name, noOverlap: true, logger });
   }
 
   /** When a task runs next; null if there is none of that name, it is suspended, or it will not run again. */
