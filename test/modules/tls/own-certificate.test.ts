@@ -81,7 +81,10 @@ describe('the server certificate', () => {
     assert.equal(status, 'good');
     await app.close();
     writeFileSync(list, '[{"serial_number": ');
-    await assert.rejects(build(t, { config }), { name: 'StartupError', message: /^tls\/issued\.json in the data directory is damaged: / });
+    await assert.rejects(build(t, { config }), {
+      name: 'StartupError',
+      message: /^tls\/issued\.json in the data directory is damaged: /,
+    });
   });
 
   it('is made anew where certificate and key do not belong together, as after a crash between the two', async (t) => {
