@@ -15,13 +15,14 @@ import { timestamp } from '../../clock.js';
 import type { Signer } from '../../crypto/signer.js';
 import { CertMateError } from '../../errors.js';
 import type { AuditEvent, AuditSink, Clock, Log, Timestamp } from '../../types.js';
-import { CHECKPOINT_EVERY, type Checkpoint, readCheckpoint, signCheckpoint } from './checkpoint.js';
+import { CHECKPOINT_EVERY, type Checkpoint, readCheckpoint } from './checkpoint.js';
 import { formatLine, GENESIS, type Link, parseLine } from './line.js';
 import { type AuditPage, type AuditQuery, AuditSearch, type SearchedFile } from './query.js';
 import { resume, structuralBreak } from './resume.js';
 import { type Limits, Segment } from './segment.js';
 import { type AuditFiles, auditSigner } from './signing-key.js';
-import { CHECKPOINT_FILE, readHead, writeHead } from './stored.js';
+import { Statements } from './statements.js';
+import { CHECKPOINT_FILE, readHead } from './stored.js';
 import { type Evidence, type Verification, verifyLog } from './verify.js';
 
 /** A file that only grows; what was appended is on disk when the promise resolves, in the order of the calls. */
@@ -69,9 +70,6 @@ export interface Snapshot {
   head: Checkpoint;
 }
 
-/** How long the signed head may lag behind the log (ms): what a kill at the worst moment leaves without a signature. */
-const HEAD_DELAY = 1000;
-
 interface Waiting {
   event: AuditEvent;
   at: Timestamp;
@@ -84,16 +82,13 @@ export class AuditTrail implements AuditSink {
   readonly #signer: Signer;
   readonly #search: AuditSearch;
   readonly #segment: Segment;
+  readonly #statements: Statements;
   /** The last line on disk. */
   #last: Link;
   /** Where it ends, in the file that grows. */
   #size: number;
-  /** The last line that a checkpoint covers. */
-  #covered: number;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
-  #headTimer: NodeJS.Timeout | null = null;
-  #headWriting: Promise<void> = Promise.resolve();
   #verifying: Promise<Verification> | null = null;
   #verified: { at: Timestamp; result: Verification } | null = null;
   #closed = false;
@@ -117,7 +112,7 @@ export class AuditTrail implements AuditSink {
     this.#search = new AuditSearch(() => ({ files: options.log.files, size: this.#size }));
     this.#size = options.log.size;
     this.#last = start.last;
-    this.#covered = start.covered;
+    this.#statements = new Statements(options, signer, () => this.#last, start.covered);
     this.#problem = start.problem;
     this.#lasting = start.lasting;
   }
@@ -144,7 +139,7 @@ export class AuditTrail implements AuditSink {
     const problem = lasting ?? end.problem ?? torn;
     if (problem !== null) options.report.error({ last_seq: end.last.seq, head_seq: head.seq }, problem);
     const trail = new AuditTrail(options, signer, segment, { last: end.last, covered, problem, lasting });
-    await trail.#writeHead();
+    await trail.#statements.signHead();
     return trail;
   }
 
@@ -159,7 +154,7 @@ export class AuditTrail implements AuditSink {
 
   /** The number of the last line that a checkpoint covers. */
   get covered(): number {
-    return this.#covered;
+    return this.#statements.covered;
   }
 
   /**
@@ -231,7 +226,7 @@ export class AuditTrail implements AuditSink {
 
   /** Everything that is on disk now. It may be read slowly: neither new lines nor new files get into it. */
   async snapshot(): Promise<Snapshot> {
-    const { log, checkpoints, clock } = this.#options;
+    const { log, checkpoints } = this.#options;
     const [link, size] = [this.#last, this.#size];
     const live = log.files.at(-1);
     const files = log.files.map((file) => ({
@@ -239,7 +234,7 @@ export class AuditTrail implements AuditSink {
       bytes: () => (file === live ? file.bytes(0, size) : file.bytes(0, Number.POSITIVE_INFINITY)),
     }));
     const statements = checkpoints.lines();
-    const head = await signCheckpoint(link, timestamp(clock.now()), this.#signer);
+    const head = await this.#statements.sign(link);
     // The names are taken last: the file that grew may have been closed meanwhile, and then has one of its own.
     return {
       files: files.map(({ file, bytes }) => ({ name: file.name, bytes })),
@@ -261,10 +256,7 @@ export class AuditTrail implements AuditSink {
     if (this.#closed) return;
     this.#closed = true;
     await this.#writing;
-    if (this.#headTimer !== null) clearTimeout(this.#headTimer);
-    if (this.#last.seq > this.#covered) await this.#writeCheckpoint();
-    await this.#headWriting;
-    await this.#writeHead();
+    await this.#statements.close();
     await this.#options.log.close();
     await this.#options.checkpoints.close();
   }
@@ -298,8 +290,8 @@ export class AuditTrail implements AuditSink {
       this.#size = this.#options.log.size;
       const [first] = written;
       if (first !== undefined) this.#segment.wrote(link.seq - written.length + 1, first.at);
-      if (texts.length > 0 && link.seq % CHECKPOINT_EVERY === 0) await this.#writeCheckpoint();
-      this.#headTimer ??= setTimeout(() => this.#signHead(), HEAD_DELAY).unref();
+      if (texts.length > 0 && link.seq % CHECKPOINT_EVERY === 0) await this.#statements.cover();
+      this.#statements.signHeadSoon();
       for (const { event, resolve } of written) {
         this.#count(event);
         resolve();
@@ -320,7 +312,7 @@ export class AuditTrail implements AuditSink {
     const { log, clock, report } = this.#options;
     const first = this.#segment.due(log.size, this.#last.seq + 1, timestamp(clock.now()));
     if (first === null) return;
-    if (this.#last.seq > this.#covered) await this.#writeCheckpoint();
+    await this.#statements.cover();
     try {
       if (!(await log.rotate(first))) return;
       this.#segment.closed();
@@ -329,32 +321,6 @@ export class AuditTrail implements AuditSink {
     } catch (error) {
       this.#segment.postpone(this.#last.seq + CHECKPOINT_EVERY);
       report.error({ err: error, first_seq: first }, 'the audit log could not begin a new file');
-    }
-  }
-
-  /** The lines themselves are safe without it, so a failure is reported and the next checkpoint covers them. */
-  async #writeCheckpoint(): Promise<void> {
-    const link = this.#last;
-    try {
-      const checkpoint = await signCheckpoint(link, timestamp(this.#options.clock.now()), this.#signer);
-      await this.#options.checkpoints.append(JSON.stringify(checkpoint));
-      this.#covered = link.seq;
-    } catch (error) {
-      this.#options.report.error({ err: error, seq: link.seq }, 'an audit checkpoint could not be written');
-    }
-  }
-
-  #signHead(): void {
-    this.#headTimer = null;
-    this.#headWriting = this.#headWriting.then(() => this.#writeHead());
-  }
-
-  async #writeHead(): Promise<void> {
-    try {
-      const head = await signCheckpoint(this.#last, timestamp(this.#options.clock.now()), this.#signer);
-      await writeHead(this.#options.files, head);
-    } catch (error) {
-      this.#options.report.error({ err: error }, 'the head of the audit log could not be signed');
     }
   }
 
