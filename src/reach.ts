@@ -8,6 +8,7 @@ export interface Reachable {
   identifier: Identifier;
 }
 
+/** Whether a caller may know of a certificate, and act on it; without limits everybody may. */
 export function isWithinReach(reach: Reach | null | undefined, { cert_usage, identifier }: Reachable): boolean {
   return isUsageWithinReach(reach, cert_usage) && isIdentifierWithinReach(reach, identifier);
 }

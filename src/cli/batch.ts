@@ -45,6 +45,7 @@ export async function issueBatch(args: Arguments): Promise<void> {
   });
 }
 
+/** Shows how far a batch is until it ends, `issue --follow JOB`. @throws UsageError, and what the server refuses */
 export async function followBatch(args: Arguments): Promise<void> {
   const out = await placeOf(args);
   const id = args.text('follow');

@@ -89,6 +89,7 @@ async function findSerials(api: Api, serials: readonly Serial[]): Promise<Found 
   return null;
 }
 
+/** The colour of a certificate's status on a terminal; null for those that need no attention. */
 export function statusColour({ status }: Pick<Resource, 'status'>): Colour | null {
   if (status === 'active') return 'green';
   if (status === 'expiring' || status === 'held') return 'yellow';

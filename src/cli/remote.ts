@@ -31,6 +31,7 @@ const REASONS: Record<string, string> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
 };
 
+/** Requests over HTTP or HTTPS. @param remote.ca certificates to trust besides the usual ones, PEM */
 export function remoteTransport({ url, token, ca }: Remote): Transport {
   const secure = url.startsWith('https:');
   const agent = secure

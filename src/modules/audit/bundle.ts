@@ -19,6 +19,7 @@ export async function exportTrail(trail: AuditTrail, actor: Actor): Promise<{ fi
   return { filename: `certmate-audit-${timestamp(now).slice(0, 10)}.zip`, content };
 }
 
+/** Records who takes the log away, and in which format; on disk when it resolves. @throws CertMateError STORAGE_FULL, UNAVAILABLE */
 export async function recordExport(trail: AuditTrail, format: string, actor: Actor): Promise<void> {
   await trail.record({
     operation: 'export',

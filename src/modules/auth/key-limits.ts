@@ -21,6 +21,7 @@ export function reachOf({ allowed_usages: usages, allowed_identifiers: identifie
   return usages === null && identifiers === null ? null : { usages, identifiers };
 }
 
+/** Whether a key is held to some usages, identifiers or addresses at all. */
 export function isLimited(limits: KeyLimits): boolean {
   return reachOf(limits) !== null || limits.allowed_cidrs !== null;
 }

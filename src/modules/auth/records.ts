@@ -58,6 +58,7 @@ export function assertNotAbove(wanted: Role, maker: Maker, what: string): void {
   throw new CertMateError('FORBIDDEN', `You are ${maker.role} and cannot make ${what} with the role ${wanted}.`);
 }
 
+/** The CONFLICT of a name that somebody else has. */
 export function nameTaken(name: string): CertMateError {
   return new CertMateError('CONFLICT', `The name ${name} is taken. The audit trail needs one name for each account.`);
 }

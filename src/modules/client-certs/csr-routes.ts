@@ -13,7 +13,8 @@ export const csrRoutes: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         summary: 'Make a private key and a CSR for it',
-        description: 'Both are in this answer only: nothing of them is kept.',
+        description:
+          'Both are in this answer only: nothing of them is kept but a line in the audit trail, with who asked.',
         tags,
         body: createCsrRequest,
         response: { 200: createdCsr },

@@ -25,6 +25,7 @@ export interface RelyingPartyView {
   crl: Said & { number: string };
 }
 
+/** What OCSP (RFC 6960) and the CRL (RFC 5280 §5) say of a serial number now, their signatures checked as relying parties would. */
 export async function relyingPartyView(publication: Publication, serial: Serial, now: Date): Promise<RelyingPartyView> {
   return { ocsp: await askResponder(publication, serial, now), crl: lookUp(publication, serial, now) };
 }
