@@ -3,10 +3,12 @@
  * readable form. By setting it is kept in files too.
  */
 import { join } from 'node:path';
-import { type DestinationStream, type Logger, multistream, destination as openDestination, pino } from 'pino';
+import { type DestinationStream, type Logger, multistream, pino } from 'pino';
+import { systemClock } from './clock.js';
 import type { Config } from './config.js';
 import { StartupError } from './errors.js';
 import { makeDirectory } from './store/durable.js';
+import { openStandardOutput, type StandardOutput } from './store/standard-output.js';
 
 /** Where a request or an error could carry a secret into the log, should anyone ever log the whole of it. */
 const SECRETS = [
@@ -17,9 +19,8 @@ const SECRETS = [
   ...['token', 'password', 'passphrase', 'private_key_pem'].flatMap((name) => [name, `*.${name}`]),
 ];
 
-const STANDARD_OUTPUT = 1;
 const MIB = 1024 * 1024;
-/** What waits for a disk that takes nothing; lines beyond that are on standard output only (bytes). */
+/** What waits (bytes) for a disk that takes nothing, and for a reader of standard output who reads nothing. */
 const MOST_WAITING = MIB;
 
 type LogConfig = Pick<Config, 'logLevel'> & Partial<Pick<Config, 'logFile' | 'logDir' | 'logMaxMb' | 'logFiles'>>;
@@ -34,19 +35,34 @@ export async function createLog({ logLevel, logFile, logDir, logMaxMb, logFiles 
     redact: { paths: SECRETS, censor: '[secret]' },
     serializers: { req: requestFacts, err: pino.stdSerializers.errWithCause },
   };
-  const output = await standardOutput();
+  const output = await consoleLog();
   if (logFile !== true || logDir === undefined) return pino(options, output);
   const file = await openFiles(logDir, logMaxMb ?? 1, logFiles ?? 1, output);
   // The logger itself decides by level; what it lets through goes to both.
   return pino(options, multistream([output, file].map((stream) => ({ level: 'trace', stream }))));
 }
 
-async function standardOutput(): Promise<DestinationStream> {
-  const output = openDestination({ dest: STANDARD_OUTPUT, sync: true });
+let opened: StandardOutput | null = null;
+
+/** What of this process goes there goes through this, so that it comes in order and nobody waits. */
+export function standardOutput(): StandardOutput {
+  opened ??= openStandardOutput(MOST_WAITING, lossLine);
+  return opened;
+}
+
+function lossLine(lines: number): string {
+  const msg = `${lines} lines of the log were dropped here: standard output took no more`;
+  if (process.stdout.isTTY) return `${msg}\n`;
+  const time = systemClock.now().getTime();
+  return `${JSON.stringify({ level: pino.levels.values['warn'], time, pid: process.pid, dropped: lines, msg })}\n`;
+}
+
+async function consoleLog(): Promise<DestinationStream & { flushSync(): void }> {
+  const output = standardOutput();
   if (!process.stdout.isTTY) return output;
   const { prettyFactory } = await import('pino-pretty');
   const readable = prettyFactory({ ignore: 'pid,hostname', singleLine: true });
-  return { write: (line) => output.write(readable(line)) };
+  return { write: (line) => output.write(readable(line)), flushSync: () => output.flushSync() };
 }
 
 /**

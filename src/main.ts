@@ -4,6 +4,7 @@ import { buildApp } from './app.js';
 import { type Config, readConfig } from './config.js';
 import { StartupError } from './errors.js';
 import { orExit } from './exit.js';
+import { standardOutput } from './log.js';
 
 /** Requests that are still running when this many milliseconds have passed since SIGTERM are cut off. */
 const DRAIN = 10_000;
@@ -105,7 +106,7 @@ function keyLines(token: string): string[] {
 }
 
 function print(lines: readonly string[]): void {
-  process.stdout.write(`\n${lines.join('\n')}\n\n`);
+  standardOutput().insist(`\n${lines.join('\n')}\n\n`);
 }
 
 await orExit(() => serve(readConfig()));
