@@ -1,9 +1,9 @@
 /** `download`: one file of a certificate, or several in one. */
 import { basename, dirname } from 'node:path';
-import { StartupError } from '../errors.js';
 import type { ReceivedFile } from './api.js';
 import { type Arguments, UsageError } from './arguments.js';
 import { ANY_NAME, findCertificate, NAMES_EXPLAINED, pathOf } from './certificates.js';
+import { presentIdentifier } from './chosen.js';
 import { type Command, JSON_FLAG, REMOTE } from './command.js';
 import { withApi } from './connection.js';
 import { pkcs12Options } from './delivery.js';
@@ -42,11 +42,7 @@ export const downloadCommand: Command = {
     }
     if (out !== null) await assertWritable(dirname(out), [basename(out)], args.flag('force'));
     await withApi(args, async (api) => {
-      const { resource, serial } = await findCertificate(api, args.operand);
-      const { identifier, serial_number } = resource;
-      if (serial !== serial_number) {
-        throw new StartupError(`${identifier} was renewed since, and has the serial number ${serial_number} now`);
-      }
+      const identifier = presentIdentifier(await findCertificate(api, args.operand));
       const path = `${pathOf(identifier)}/download/${type}`;
       const file = await (protection === null
         ? api.file('GET', path)

@@ -8,7 +8,8 @@ import { DELIVERY, deliver, planDelivery } from './delivery.js';
 import { mindAddresses } from './local.js';
 import { readText } from './place.js';
 
-const SUBJECT: Options = {
+/** Options that say who the holder is. */
+export const SUBJECT: Options = {
   cn: { kind: 'value', value: 'NAME', text: 'common name; may be left out if the CSR has one' },
   email: { kind: 'value', value: 'ADDRESS', text: 'e-mail address; also goes into the certificate’s names' },
   organization: { kind: 'value', value: 'NAME', text: 'O' },
@@ -88,7 +89,24 @@ async function bodyFrom(args: Arguments): Promise<Record<string, unknown>> {
   args.exclude('csr', 'key-type', 'no-store-key', 'p12');
   args.exclude('p12', 'no-store-key');
   if (!args.has('cn') && !args.has('csr')) throw new UsageError('--cn is missing');
-  const several = (option: string) => (args.has(option) ? args.list(option) : undefined);
+  return {
+    ...subjectFrom(args),
+    cert_usage: args.optional('usage'),
+    certificate_type: args.optional('type'),
+    days_valid: args.number('days'),
+    hours_valid: args.number('hours'),
+    key_type: args.optional('key-type'),
+    csr: args.has('csr') ? await readText(args, 'csr') : undefined,
+    store_key: args.flag('no-store-key') ? false : undefined,
+    tags: several(args, 'tag'),
+    notes: args.optional('notes'),
+    identifier: args.optional('identifier'),
+    renewal_enabled: args.flag('no-renewal') ? false : undefined,
+  };
+}
+
+/** The fields of a request that the options of SUBJECT give. */
+export function subjectFrom(args: Arguments): Record<string, unknown> {
   return {
     common_name: args.optional('cn'),
     email: args.optional('email'),
@@ -97,17 +115,10 @@ async function bodyFrom(args: Arguments): Promise<Record<string, unknown>> {
     country: args.optional('country'),
     state: args.optional('state'),
     locality: args.optional('locality'),
-    subject_alt_names: several('san'),
-    cert_usage: args.optional('usage'),
-    certificate_type: args.optional('type'),
-    days_valid: args.number('days'),
-    hours_valid: args.number('hours'),
-    key_type: args.optional('key-type'),
-    csr: args.has('csr') ? await readText(args, 'csr') : undefined,
-    store_key: args.flag('no-store-key') ? false : undefined,
-    tags: several('tag'),
-    notes: args.optional('notes'),
-    identifier: args.optional('identifier'),
-    renewal_enabled: args.flag('no-renewal') ? false : undefined,
+    subject_alt_names: several(args, 'san'),
   };
+}
+
+function several(args: Arguments, option: string): string[] | undefined {
+  return args.has(option) ? args.list(option) : undefined;
 }

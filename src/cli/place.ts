@@ -36,12 +36,15 @@ export async function assertOurs(dataDir: string): Promise<void> {
   );
 }
 
-/** The text of the file that an option names. @throws UsageError, StartupError if there is no such file */
-export async function readText(args: Arguments, option: string): Promise<string> {
-  const path = args.text(option);
+/**
+ * The text of the file that an option names, or the operand where it is null.
+ * @throws UsageError, StartupError if there is no such file
+ */
+export async function readText(args: Arguments, option: string | null): Promise<string> {
+  const path = option === null ? args.operand : args.text(option);
   const full = resolve(path);
   const bytes = await new Folder(dirname(full)).read(basename(full));
-  if (bytes === null) throw new StartupError(`--${option}: there is no file ${path}`);
+  if (bytes === null) throw new StartupError(`${option === null ? '' : `--${option}: `}there is no file ${path}`);
   return bytes.toString('utf8');
 }
 

@@ -2,12 +2,12 @@
 import { serialHex } from '../pki/serial.js';
 import type { Api } from './api.js';
 import type { Arguments } from './arguments.js';
-import { ANY_NAME, type Found, findCertificate, NAMES_EXPLAINED, PATH, pathOf, type Resource } from './certificates.js';
+import { ANY_NAME, type Found, NAMES_EXPLAINED, PATH, pathOf, type Resource } from './certificates.js';
+import { agreed, allFound } from './chosen.js';
 import { type Command, JSON_FLAG, REMOTE } from './command.js';
 import { withApi } from './connection.js';
 import { eachOf } from './each.js';
-import { note, print, printJson } from './place.js';
-import { canAsk, confirmed, harmless } from './terminal.js';
+import { print, printJson } from './place.js';
 
 export const revokeCommand: Command = {
   summary: 'revoke certificates',
@@ -15,7 +15,7 @@ export const revokeCommand: Command = {
     NAMES_EXPLAINED,
     'One that a renewal replaced is revoked alone, the present one with all that it replaced. Reasons: unspecified,',
     'keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation, certificateHold,',
-    'privilegeWithdrawn, aACompromise. On a terminal it asks first.',
+    'privilegeWithdrawn, aACompromise. certificateHold can be undone: certmate unhold. On a terminal it asks first.',
   ],
   operands: { name: ANY_NAME, least: 1, most: 1000 },
   options: {
@@ -29,14 +29,8 @@ export const revokeCommand: Command = {
   remote: true,
   run: (args) =>
     withApi(args, async (api) => {
-      const found: Found[] = [];
-      // All are known before the first is revoked: a slip of the pen stops everything.
-      for (const name of args.operands) found.push(await findCertificate(api, name));
-      if (!args.flag('yes') && canAsk() && !(await agreed(found))) {
-        note('nothing was revoked');
-        process.exitCode = 1;
-        return;
-      }
+      const found = await allFound(api, args);
+      if (!(await agreed(found, args, 'Revoke', 'nothing was revoked'))) return;
       await eachOf(found, args.flag('json'), async (one) => {
         const resource = await revoke(api, one, args);
         if (args.flag('json')) printJson(resource);
@@ -44,15 +38,6 @@ export const revokeCommand: Command = {
       });
     }),
 };
-
-function agreed(found: readonly Found[]): Promise<boolean> {
-  for (const { resource, serial } of found) {
-    const { identifier, common_name, expires_at } = resource;
-    note(harmless(`${identifier} (${common_name}), serial number ${serial}, valid until ${expires_at}`));
-  }
-  const what = found.length === 1 ? 'this certificate' : `these ${found.length} certificates`;
-  return confirmed(`Revoke ${what}?`);
-}
 
 function revoke(api: Api, { resource, serial }: Found, args: Arguments): Promise<Resource> {
   const json = { reason: args.optional('reason'), invalidity_date: args.optional('invalidity-date') };
