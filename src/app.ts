@@ -6,7 +6,7 @@ import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { atTheMachine } from './http/at-the-machine.js';
 import { health } from './http/health.js';
-import { openLane } from './http/lane.js';
+import { Lane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
@@ -68,7 +68,7 @@ export interface AppOptions {
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, clock = systemClock, logger, operator } = options;
-  const lane = openLane();
+  const lane = new Lane(clock);
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
     ...serverOptions(config, PATIENCE, lane, secure),
@@ -96,7 +96,10 @@ async function assemble(
   const { dataDir, logDir, publicUrl, apiToken } = config;
 
   app.setErrorHandler(errorHandler);
-  app.addHook('preClose', async () => letIdleGo(app.server));
+  app.addHook('preClose', async () => {
+    app.lane.close();
+    letIdleGo(app.server);
+  });
   await app.register(requestIdentity);
   await app.register(access);
   await app.register(plainPort, { port: config.httpPort, publicUrl });

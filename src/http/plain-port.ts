@@ -8,7 +8,6 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
-import { laneOr } from './lane.js';
 import { clientErrorHandler, errorHandler } from './problem.js';
 import { createPatientServer, letIdleGo, PATIENCE } from './server.js';
 
@@ -34,7 +33,7 @@ export const plainPort = plugin(
       plain.add(request);
       app.routing(request, response);
     };
-    const server = createPatientServer(laneOr(app.lane, listener), PATIENCE);
+    const server = createPatientServer(listener, PATIENCE, app.lane);
     server.on('clientError', clientErrorHandler);
 
     const message = `This port is for CRL, OCSP and CA certificate only. Everything else: ${publicUrl}`;

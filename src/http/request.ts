@@ -1,6 +1,5 @@
 /** Who and what a request is: its id, and its caller as the audit trail names them. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
@@ -43,9 +42,8 @@ declare module 'fastify' {
 /** What we accept as somebody else's request id: it goes into logs, the audit trail and back out in a header. */
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** Fastify's `genReqId`: the caller's `X-Request-Id` where it is a harmless one, else a new UUID. */
-export function requestId(request: Pick<IncomingMessage, 'headers'>): string {
-  const given = request.headers['x-request-id'];
+/** The caller's `X-Request-Id` where it is a harmless one, else a new UUID. */
+export function requestId(given: string | string[] | null | undefined): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 

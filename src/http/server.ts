@@ -8,7 +8,7 @@ import {
   LogController,
 } from 'fastify';
 import type { Config } from '../config.js';
-import { laneOr, openLane } from './lane.js';
+import type { Lane } from './lane.js';
 import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
 import type { SecureServers } from './secure-servers.js';
@@ -41,10 +41,15 @@ export const PATIENCE = {
 
 export type Patience = Record<keyof typeof PATIENCE, number>;
 
-/** A server that is as patient as it says. @param secure where its connections are encrypted; else they are plain */
+/**
+ * A server that is as patient as it says.
+ * @param lane where its connections begin, if there is one
+ * @param secure where its connections are encrypted; else they are plain
+ */
 export function createPatientServer(
   listener: RequestListener,
   patience: Patience,
+  lane: Lane | null = null,
   secure: SecureServers | null = null,
 ): Server {
   const options = { headersTimeout: patience.headers, connectionsCheckingInterval: patience.checks };
@@ -55,6 +60,7 @@ export function createPatientServer(
   server.keepAliveTimeout = patience.keepAlive;
   server.requestTimeout = patience.request;
   server.setTimeout(patience.silence);
+  lane?.attachTo(server, secure === null ? 'connection' : 'secureConnection', patience);
   return server;
 }
 
@@ -77,17 +83,17 @@ const LET_GO_EVERY = 50;
 export function serverOptions(
   config: Pick<Config, 'trustProxy'>,
   patience: Patience = PATIENCE,
-  lane = openLane(),
+  lane: Lane | null = null,
   secure: SecureServers | null = null,
 ) {
   const serverFactory: FastifyServerFactory<Server> = (handler) =>
-    createPatientServer(laneOr(lane, handler as unknown as RequestListener), patience, secure);
+    createPatientServer(handler as unknown as RequestListener, patience, lane, secure);
   return {
     serverFactory,
     requestTimeout: patience.request,
     connectionTimeout: patience.silence,
     keepAliveTimeout: patience.keepAlive,
-    genReqId: requestId,
+    genReqId: ({ headers }) => requestId(headers['x-request-id']),
     trustProxy: config.trustProxy ?? false,
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAMETER },

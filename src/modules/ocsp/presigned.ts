@@ -60,9 +60,9 @@ export class PresignedAnswers {
     return this.#answers.size;
   }
 
-  /** The answer kept for exactly this request. */
-  get(request: Buffer): Presigned | undefined {
-    return request.length > LONGEST_KEY ? undefined : this.#answers.get(request.toString('latin1'));
+  /** The answer kept for exactly this request. @param request one character an octet */
+  get(request: string): Presigned | undefined {
+    return request.length > LONGEST_KEY ? undefined : this.#answers.get(request);
   }
 
   /** @param request the plainest request: nothing in it but the CertID */
@@ -87,7 +87,8 @@ export class PresignedAnswers {
   putPath(path: string, answer: Presigned): void {
     if (path.length > LONGEST_PATH) return;
     if (this.#byPath.size >= MOST_PATHS) this.#byPath.clear();
-    this.#byPath.set(path, answer);
+    // A copy: the path is a piece of all that came with it, and would keep that in memory.
+    this.#byPath.set(Buffer.from(path, 'latin1').toString('latin1'), answer);
   }
 
   /**

@@ -48,6 +48,8 @@ export interface Period {
   readonly expires: string;
   /** From when on (ms) a new answer is signed instead. */
   readonly staleAt: number;
+  /** What HTTP says of the period, until a second of the clock ends; see headers.ts. */
+  lines?: { readonly until: number; readonly text: string };
 }
 
 /** An answer and, where it may be cached, for how long (RFC 5019 §6). */
@@ -137,10 +139,15 @@ export class OcspResponder {
    * @returns always an answer; errors are the unsigned five bytes of RFC 6960 §4.2.1
    */
   respond(request: Buffer, now = this.#parts.clock.now()): OcspAnswer | Promise<OcspAnswer> {
+    return this.respondToText(request.toString('latin1'), now);
+  }
+
+  /** The same for a request of one character an octet. */
+  respondToText(request: string, now: Date): OcspAnswer | Promise<OcspAnswer> {
     try {
       const kept = this.#presigned.get(request);
       if (kept !== undefined && this.#holds(kept, now)) return this.#leaves(kept);
-      const answer = this.#answer(request);
+      const answer = this.#answer(Buffer.from(request, 'latin1'));
       return answer instanceof Promise ? answer.catch((error: unknown) => this.#fail(error)) : answer;
     } catch (error) {
       return this.#fail(error);
@@ -218,7 +225,7 @@ export class OcspResponder {
   }
 
   async #answerFor(certId: CertId, request: Buffer): Promise<OcspAnswer> {
-    const kept = this.#presigned.get(request);
+    const kept = this.#presigned.get(request.toString('latin1'));
     if (kept !== undefined && this.#holds(kept, this.#parts.clock.now())) return this.#leaves(kept);
     for (;;) {
       const { answer, state } = await this.#presign(certId, request);

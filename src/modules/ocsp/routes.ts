@@ -5,8 +5,6 @@ import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
-import { readBody } from '../../http/lane.js';
-import { requestId } from '../../http/request.js';
 import { OCSP_ERROR } from '../../pki/ocsp.js';
 import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';
@@ -29,20 +27,7 @@ const tags = ['Revocation'];
 export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
   const { admission, clock, config, lane, ocsp } = app;
 
-  let closing = false;
-  app.addHook('preClose', (done) => {
-    closing = true;
-    done();
-  });
-  lane.take = ocspLane({
-    ocsp,
-    clock,
-    admit: (address) => admission(address, 'ocsp'),
-    requestId,
-    readBody,
-    trustsProxies: config.trustProxy !== null,
-    closing: () => closing,
-  });
+  lane.take = ocspLane({ ocsp, clock, admit: (address) => admission(address, 'ocsp') });
 
   app.post(
     '/ocsp',
@@ -107,8 +92,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
 
   /** The answer to send, its headers set; null where 304 has been sent instead. */
   function answer(request: FastifyRequest, reply: FastifyReply, said: OcspAnswer): Buffer | null {
-    const headers = headersOf(said, clock.now());
-    for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+    for (const [name, value] of headersOf(said, clock.now())) reply.header(name, value);
     const { cache, etag, text } = said;
     const mayHaveIt = cache !== null && request.method !== 'POST';
     if (mayHaveIt && conditional(request, reply, { etag, lastModified: cache.thisUpdate })) return null;

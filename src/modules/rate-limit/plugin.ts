@@ -33,10 +33,10 @@ declare module 'fastify' {
     refusedCalls: Record<keyof RateLimits, number>;
     /**
      * Counts a relying party's call that does not come through the hooks.
-     * @returns the headers that tell how the caller stands, names and values in turn; null, with nothing counted, where the
+     * @returns the header lines that tell how the caller stands, each with its CRLF; null, with nothing counted, where the
      *   call is to be refused
      */
-    admission: (ip: string, limitClass: 'ocsp' | 'crl') => string[] | null;
+    admission: (ip: string, limitClass: 'ocsp' | 'crl') => string | null;
   }
 }
 
@@ -58,7 +58,7 @@ export const rateLimit = plugin(
     const refused = { default: 0, create: 0, renew: 0, batch: 0, ocsp: 0, crl: 0, login: 0, ceiling: 0 };
     app.decorate('refusedCalls', refused);
     if (!enabled) {
-      app.decorate('admission', () => []);
+      app.decorate('admission', () => '');
       return;
     }
     await app.register(rateLimiter, { global: false });
@@ -84,7 +84,7 @@ export const rateLimit = plugin(
       const counter = relyingParties[limitClass];
       if (ceiling.isFull(address, most, present) || counter.isFull(address, max, present)) return null;
       ceiling.count(address, most, present);
-      return headersOf(max, counter.count(address, max, present));
+      return headerLines(max, counter.count(address, max, present));
     });
 
     app.addHook('onRequest', (request, reply, done) => {
@@ -119,27 +119,25 @@ function answer(
   standing: Standing,
   done: (error?: Error) => void,
 ): void {
-  const headers = headersOf(max, standing);
-  for (let at = 0; at < headers.length; at += 2) reply.header(headers[at] as string, headers[at + 1]);
+  for (const [name, value] of headersOf(max, standing)) reply.header(name, value);
   if (!standing.exceeded) return done();
   reply.server.refusedCalls[limit] += 1;
   return done(new RateLimitError(standing.reset));
 }
 
-function headersOf(max: number, { remaining, reset }: Standing): string[] {
-  const [limit, left, seconds] = [String(max), String(remaining), String(reset)];
-  return [
-    'ratelimit-limit',
-    limit,
-    'ratelimit-remaining',
-    left,
-    'ratelimit-reset',
-    seconds,
-    'x-ratelimit-limit',
-    limit,
-    'x-ratelimit-remaining',
-    left,
-    'x-ratelimit-reset',
-    seconds,
-  ];
+/** Names and values, in the spelling of the IETF's draft and in the one that came before it. */
+function headersOf(max: number, { remaining, reset }: Standing): [string, string][] {
+  return ['ratelimit', 'x-ratelimit'].flatMap((prefix): [string, string][] => [
+    [`${prefix}-limit`, String(max)],
+    [`${prefix}-remaining`, String(remaining)],
+    [`${prefix}-reset`, String(reset)],
+  ]);
+}
+
+/** The same as lines, written at once: thousands of calls a second have them. */
+function headerLines(max: number, { remaining, reset }: Standing): string {
+  return (
+    `ratelimit-limit: ${max}\r\nratelimit-remaining: ${remaining}\r\nratelimit-reset: ${reset}\r\n` +
+    `x-ratelimit-limit: ${max}\r\nx-ratelimit-remaining: ${remaining}\r\nx-ratelimit-reset: ${reset}\r\n`
+  );
 }

@@ -1,8 +1,10 @@
 // OCSP has two ways through the server: past Fastify for usual requests, through it for all others. Nobody may notice.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
+import { connect } from 'node:tls';
 import { type Built, build, MovedClock } from '../../build.js';
 import { certId, ocspRequest } from './request.js';
 
@@ -74,6 +76,8 @@ describe('an OCSP request gets the same answer on both ways:', () => {
       ['empty', Buffer.alloc(0), true],
       ['another CA’s', ocspRequest([certId(other, '1')]), true],
     ];
+    let byNode = 0;
+    app.server.on('request', () => (byNode += 1));
     for (const [name, der, signedOnce] of requests) {
       const base64 = der.toString('base64');
       const paths = ['', base64, encodeURIComponent(base64), `/${base64}`, `${base64}?x=1`, `${base64}%zz`];
@@ -97,6 +101,8 @@ describe('an OCSP request gets the same answer on both ways:', () => {
         else assert.ok(Math.abs(past.body.length - through.rawPayload.length) <= 6, label);
       }
     }
+    // One way would be the same as itself.
+    assert.equal(byNode, 0);
   });
 
   test('whoever has it already gets 304, whoever asks with HEAD no body', async (t) => {
@@ -138,6 +144,27 @@ describe('an OCSP request gets the same answer on both ways:', () => {
       assert.equal(answer.statusCode, 200, answer.body);
       assert.equal(isRevoked(await say()), revoked, step);
     }
+  });
+
+  test('over TLS too, and what comes after it on the same connection', async (t) => {
+    const built = await listening(t, { CERTMATE_TLS: 'self' });
+    const { app, issue } = built;
+    const { port } = app.server.address() as AddressInfo;
+    const der = ocspRequest([certId(app.authority.certificate, (await issue())['serial_number'] ?? '')]);
+    const through = await app.inject({ method: 'POST', url: '/api/ocsp', payload: der, headers: TYPE });
+    let byNode = 0;
+    app.server.on('request', () => (byNode += 1));
+    const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: app.authority.pem });
+    t.after(() => socket.destroy());
+    let heard = '';
+    socket.on('data', (chunk) => (heard += chunk.toString('latin1')));
+    const post = `POST /api/ocsp HTTP/1.1\r\nHost: a\r\nContent-Type: application/ocsp-request\r\nContent-Length: ${der.length}\r\n\r\n`;
+    socket.write(post + der.toString('latin1'), 'latin1');
+    while (!heard.endsWith(through.rawPayload.toString('latin1'))) await once(socket, 'data');
+    assert.equal(byNode, 0);
+    socket.write('GET /health/ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await once(socket, 'end');
+    assert.deepEqual([heard.match(/HTTP\/1\.1 200 OK/g)?.length, byNode], [2, 1]);
   });
 
   test('the id of a request is echoed, or made', async (t) => {
