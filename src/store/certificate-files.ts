@@ -2,14 +2,16 @@
  * The files of certificates. Each function leaves either all of its work, durable, or none; what a crash interrupts in
  * the middle is under a name that a start recognises.
  */
-import { link, mkdir, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { CertMateError } from '../errors.js';
 import type { CertificateRecord, Serial } from '../types.js';
+import { WorkerThread } from '../worker-thread.js';
 import { discard, makeDirectory, storageError, syncDirectory, systemCode, writeNewFile } from './durable.js';
 import { Folder } from './folder.js';
 import { type Layout, METADATA, type Place } from './layout.js';
 import { formatMetadata, parseMetadata } from './metadata.js';
+import type { NewDirectory, NewFiles, Refusal } from './new-directory.js';
 import type { CertificateFiles } from './store.js';
 
 const KEY = 'cert.key';
@@ -19,11 +21,18 @@ function modeOf(file: string): number {
   return file === KEY ? 0o600 : 0o644;
 }
 
+/** So many directories are made on one journey of the thread: each keeps a few files open. */
+const MADE_TOGETHER = 16;
+
 export class CertificateDirectories {
   readonly #layout: Layout;
+  /** Makes directories: many system calls, each of which costs more from here than it does there. */
+  readonly #thread: WorkerThread<NewDirectory, null, Refusal>;
 
-  constructor(layout: Layout) {
+  /** @param worker what makes directories: new-directory-worker.js, unless told */
+  constructor(layout: Layout, worker = new URL('./new-directory-worker.js', import.meta.url)) {
     this.#layout = layout;
+    this.#thread = new WorkerThread(worker, MADE_TOGETHER);
   }
 
   /**
@@ -31,26 +40,17 @@ export class CertificateDirectories {
    * @throws CertMateError IDENTIFIER_TAKEN, STORAGE_FULL
    */
   async create(record: CertificateRecord, files: CertificateFiles, now: Date): Promise<void> {
-    const unfinished = this.#layout.unfinished(record);
-    const place = this.#layout.certificate(record);
-    await this.#fill(unfinished, record, files, now);
-    try {
-      await rename(unfinished, place);
-    } catch (error) {
-      await rm(unfinished, { recursive: true, force: true });
-      if (isTaken(error))
-        throw new CertMateError(
-          'IDENTIFIER_TAKEN',
-          `There is already a directory for ${record.identifier}; choose another identifier.`,
-        );
-      throw storageError(error);
-    }
-    try {
-      await syncDirectory(dirname(place));
-    } catch (error) {
-      await this.remove(record);
-      throw error;
-    }
+    await this.#make({
+      unfinished: this.#layout.unfinished(record),
+      place: this.#layout.certificate(record),
+      files: filesOf(record, files, now),
+    }).catch((error: unknown) => {
+      if (!(error instanceof PlaceTaken)) throw error;
+      throw new CertMateError(
+        'IDENTIFIER_TAKEN',
+        `There is already a directory for ${record.identifier}; choose another identifier.`,
+      );
+    });
   }
 
   /** Takes back a `create`: at once under a name that no start adopts, then altogether. */
@@ -101,8 +101,7 @@ export class CertificateDirectories {
     now: Date,
   ): Promise<void> {
     try {
-      await this.#fill(this.#layout.next(next), next, files, now);
-      await syncDirectory(this.#layout.usage(next.cert_usage));
+      await this.#make({ unfinished: this.#layout.next(next), place: null, files: filesOf(next, files, now) });
       // Only now: wherever a crash comes, a copy in history that must go again has the new files to show for it.
       await this.#keepInHistory(current);
     } catch (error) {
@@ -175,21 +174,26 @@ export class CertificateDirectories {
     }
   }
 
-  /** A directory with everything in it, durable but for its own name. */
-  async #fill(directory: string, record: CertificateRecord, files: CertificateFiles, now: Date): Promise<void> {
-    const contents = { ...files, [METADATA]: formatMetadata(record, now) };
-    try {
-      await makeEmpty(directory);
-      // Together, so that their syncs share the disk's work.
-      const written = await Promise.allSettled(
-        Object.entries(contents).map(([file, text]) => writeNewFile(join(directory, file), text, modeOf(file))),
-      );
-      for (const result of written) if (result.status === 'rejected') throw result.reason;
-      await syncDirectory(directory);
-    } catch (error) {
-      await rm(directory, { recursive: true, force: true });
-      throw storageError(error);
-    }
+  /** Finishes what has begun and lets go of the thread. */
+  async close(): Promise<void> {
+    await this.#thread.close();
+  }
+
+  /**
+   * A directory with everything in it, durable, or nothing.
+   * @throws PlaceTaken; CertMateError STORAGE_FULL, UNAVAILABLE
+   */
+  async #make(order: NewDirectory): Promise<void> {
+    const answer = await this.#thread.ask(order).catch(async (cause: unknown) => {
+      await takeBack(order).catch(() => undefined);
+      throw new CertMateError('UNAVAILABLE', 'Nothing was saved: what writes the files has failed. Try again.', {
+        cause,
+      });
+    });
+    if ('done' in answer) return;
+    const { step, code, message } = answer.failed;
+    if (step === 'place' && isTaken(code)) throw new PlaceTaken(message);
+    throw storageError(Object.assign(new Error(message), { code }));
   }
 
   async #keepInHistory(current: CertificateRecord): Promise<void> {
@@ -202,15 +206,20 @@ export class CertificateDirectories {
   }
 }
 
-async function makeEmpty(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { mode: 0o700 });
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') await makeDirectory(dirname(directory));
-    else if (systemCode(error) === 'EEXIST') await rm(directory, { recursive: true, force: true });
-    else throw error;
-    await mkdir(directory, { mode: 0o700 });
-  }
+/** There is something else where a directory was to be. */
+class PlaceTaken extends Error {}
+
+function filesOf(record: CertificateRecord, files: CertificateFiles, now: Date): NewFiles {
+  const texts = { ...files, [METADATA]: formatMetadata(record, now) };
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, { text, mode: modeOf(name) }]));
+}
+
+/** Removes what a thread has left that did not live to tell how far it came; what somebody else has put there stays. */
+async function takeBack({ unfinished, place, files }: NewDirectory): Promise<void> {
+  const written = place === null ? null : await readFile(join(place, 'cert.crt'), 'utf8').catch(() => null);
+  if (place !== null && written === files['cert.crt']?.text) await rename(place, unfinished);
+  await rm(unfinished, { recursive: true, force: true });
+  await syncDirectory(dirname(unfinished));
 }
 
 /** A file that does not exist is left out. Not every file system knows hard links. */
@@ -222,8 +231,8 @@ async function linkOrCopy(from: string, to: string, mode: number): Promise<void>
   }
 }
 
-function isTaken(error: unknown): boolean {
-  return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(systemCode(error) ?? '');
+function isTaken(code: string | undefined): boolean {
+  return ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(code ?? '');
 }
 
 function nullIfAbsent(error: unknown): null {

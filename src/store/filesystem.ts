@@ -180,6 +180,7 @@ export class FilesystemStore implements Store {
     this.#closing.abort();
     this.#parts.settlement.close();
     await this.#parts.locks.idle();
+    await this.#parts.directories.close();
     await this.#parts.journal.close();
   }
 
