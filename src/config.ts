@@ -187,6 +187,22 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   };
 }
 
+/**
+ * The secret for private keys in a file, read and judged as that of `CERTMATE_KEY_ENCRYPTION_FILE`.
+ * @throws StartupError
+ */
+export function readKeySecret(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trimEnd();
+  } catch (cause) {
+    throw new StartupError(`${path} cannot be read`, { cause });
+  }
+  const parsed = settings.shape.CERTMATE_KEY_ENCRYPTION.safeParse(text);
+  if (!parsed.success) throw new StartupError(`the secret in ${path} ${parsed.error.issues[0]?.message}`);
+  return text;
+}
+
 /** What the command is told besides: a server to go through, and whether colours are welcome. */
 export interface CommandSettings {
   /** `CERTMATE_URL`, and the token for it; null: it works on the data directory. */

@@ -27,6 +27,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'import-certs': async () => (await import('./import-certs.js')).importCertsCommand,
   restore: async () => (await import('./restore.js')).restoreCommand,
   doctor: async () => (await import('./doctor.js')).doctorCommand,
+  'reseal-keys': async () => (await import('./reseal-keys.js')).resealKeysCommand,
   reindex: async () => (await import('./reindex.js')).reindexCommand,
   'verify-audit': async () => (await import('./verify-audit.js')).verifyAuditCommand,
 };

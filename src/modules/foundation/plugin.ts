@@ -12,6 +12,7 @@ import { clearUnfinished } from '../../store/walk.js';
 import type { Clock } from '../../types.js';
 import { tryKeys } from './key-form.js';
 import { openStore } from './open-store.js';
+import { assertNotResealing } from './resealing.js';
 
 /** The folders of modules that keep files of their own. */
 export interface Folders {
@@ -42,6 +43,7 @@ export const foundation = plugin(
     const lock = await lockDirectory(config.dataDir);
     // Hooks run last to first: the lock is given back when everything else has been closed.
     app.addHook('onClose', () => lock.release());
+    await assertNotResealing(config.dataDir);
     await clearUnfinished(config.dataDir);
     const onSynced = app.metrics.histogram(
       'certmate_journal_sync_seconds',
