@@ -1,8 +1,10 @@
 /** The JSON scope under `/api`: zod for what comes in and goes out, nothing kept by caches. */
+import { isUtf8 } from 'node:buffer';
 import csrfProtection from '@fastify/csrf-protection';
-import type { FastifyInstance, FastifyPluginAsync, FastifySchemaCompiler } from 'fastify';
+import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, FastifySchemaCompiler } from 'fastify';
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import { CertMateError } from '../errors.js';
 import { resumeSession, useSessions } from './sessions.js';
 
 /**
@@ -18,6 +20,7 @@ export function apiScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync
       done();
     });
     await takeSessions(app);
+    app.addHook('preValidation', (request, _reply, done) => done(unexpectedBody(request)));
     for (const route of routes) await app.register(route);
   };
 }
@@ -66,15 +69,26 @@ const zodValidator: FastifySchemaCompiler<z.core.$ZodType> = (route) => {
   return route.httpPart === 'body' ? (data) => validate(data === null ? undefined : data) : validate;
 };
 
+/** Where a route takes no body, only none or an empty object is no mistake: whoever sends more expects something of it. */
+function unexpectedBody({ routeOptions, body }: FastifyRequest): CertMateError | undefined {
+  if (routeOptions.schema?.body !== undefined || body === undefined || body === null) return undefined;
+  const fields = typeof body === 'object' && !Array.isArray(body) ? Object.keys(body) : null;
+  if (fields?.length === 0) return undefined;
+  const details = (fields ?? ['body']).map((path) => ({ path, message: 'This route takes no body. Remove it.' }));
+  return new CertMateError('VALIDATION_FAILED', 'This route takes no body. Send none.', { details });
+}
+
 /**
  * A JSON body or none. Without the parser for text/plain no HTML form of another site can post here; an empty body
- * with a JSON Content-Type, which many clients send, counts as no body.
+ * with a JSON Content-Type, which many clients send, counts as no body. JSON is in UTF-8 (RFC 8259 §8.1): read as such,
+ * anything else would certify a name with replacement characters in the place of letters.
  */
 function acceptJsonOnly(app: FastifyInstance): void {
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined);
-    else void parseJson(request, body, done);
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else if (!isUtf8(body)) done(new CertMateError('INVALID_JSON', 'The body is not in UTF-8. Send it in that.'));
+    else void parseJson(request, body.toString('utf8'), done);
   });
 }

@@ -5,7 +5,10 @@ import { z } from 'zod';
 import type { AccessTable } from '../../src/http/access.js';
 import { smallApp, tokenFor } from './small-app.js';
 
-const TABLE: AccessTable = { 'POST /api/optional': { role: 'viewer', limit: 'default' } };
+const TABLE: AccessTable = {
+  'POST /api/optional': { role: 'viewer', limit: 'default' },
+  'POST /api/bare': { role: 'viewer', limit: 'default' },
+};
 
 const relying: FastifyPluginAsyncZod = async (app) => {
   app.post('/ocsp', async (request, reply) => reply.type('application/ocsp-response').send(request.body as Buffer));
@@ -18,6 +21,7 @@ const api: FastifyPluginAsyncZod = async (app) => {
     { schema: { body: z.strictObject({ reason: z.string().default('unspecified') }).prefault({}) } },
     async (request) => request.body,
   );
+  app.post('/bare', async () => ({ done: true }));
 };
 
 describe('the scope for relying parties', () => {
@@ -52,6 +56,35 @@ describe('the /api scope', () => {
       assert.deepEqual(answer.json(), { reason: 'unspecified' });
       assert.equal(answer.headers['cache-control'], 'no-store');
     }
+  });
+
+  test('a route that takes no body refuses fields instead of passing over them', async (t) => {
+    const app = await smallApp(t, { table: TABLE, api: [api] });
+    const { headers } = await tokenFor(app, 'viewer');
+    const json = { ...headers, 'content-type': 'application/json' };
+    const post = (payload: string) => app.inject({ method: 'POST', url: '/api/bare', headers: json, payload });
+    for (const payload of ['', '{}', 'null']) assert.equal((await post(payload)).statusCode, 200, payload);
+    const refused = await post('{"reason":"superseded"}');
+    assert.equal(refused.statusCode, 400);
+    assert.equal(refused.json().details[0].path, 'reason');
+    for (const payload of ['[]', '1', '"x"']) assert.equal((await post(payload)).statusCode, 400, payload);
+  });
+
+  test('JSON that is not in UTF-8 is refused, not read with replacement characters', async (t) => {
+    const app = await smallApp(t, { table: TABLE, api: [api] });
+    const { headers } = await tokenFor(app, 'viewer');
+    const post = (payload: Buffer) =>
+      app.inject({
+        method: 'POST',
+        url: '/api/optional',
+        headers: { ...headers, 'content-type': 'application/json' },
+        payload,
+      });
+    assert.deepEqual((await post(Buffer.from('{"reason":"Müller"}', 'utf8'))).json(), { reason: 'Müller' });
+    assert.deepEqual((await post(Buffer.from('\ufeff{"reason":"BOM"}', 'utf8'))).json(), { reason: 'BOM' });
+    const latin = await post(Buffer.from('{"reason":"Müller"}', 'latin1'));
+    assert.equal(latin.statusCode, 400);
+    assert.equal(latin.json().code, 'INVALID_JSON');
   });
 });
 
