@@ -68,7 +68,19 @@ export interface CertificationRequest {
 export function readRequest(input: string | Buffer): CertificationRequest {
   const request = takeApart(input);
   assertAcceptableKey(request.subjectPublicKeyInfo);
-  const signatureScheme = verifySignature(request);
+  return contentsOf(request, verifySignature(request));
+}
+
+/**
+ * Reads a request once more that `readRequest` has accepted, the very same one: neither its key nor its signature is
+ * verified again.
+ */
+export function readAcceptedRequest(input: string | Buffer): CertificationRequest {
+  const request = takeApart(input);
+  return contentsOf(request, acceptedVerification(request).scheme);
+}
+
+function contentsOf(request: UnjudgedRequest, signatureScheme: RequestSignatureScheme): CertificationRequest {
   const { names, ignored } = requestedNames(request);
   return {
     der: request.der,
@@ -195,11 +207,7 @@ export function requestSignatureScheme(oid: string): RequestSignatureScheme | nu
  */
 export function verifySignature(request: UnjudgedRequest): RequestSignatureScheme {
   const { info, subjectPublicKeyInfo, signatureAlgorithm, signature } = request;
-  const verification = VERIFICATIONS.get(signatureAlgorithm.oid);
-  if (verification === undefined)
-    throw invalid(
-      'The CSR is signed with an algorithm that is not accepted. Use RSA or ECDSA with SHA-256, or Ed25519.',
-    );
+  const verification = acceptedVerification(request);
   // RFC 4055 §5: NULL, but absent must be accepted; RFC 5758 §3.2 and RFC 8410 §3: absent.
   const { parameters } = signatureAlgorithm;
   if (parameters.length > 0 && !(verification.algorithm === 'RSA' && parameters.equals(NULL)))
@@ -208,6 +216,16 @@ export function verifySignature(request: UnjudgedRequest): RequestSignatureSchem
   if (!rightKind || !holds(verification.digest, info, subjectPublicKeyInfo, signature))
     throw invalid("The CSR's signature does not match its contents and key. Make the CSR again.");
   return verification.scheme;
+}
+
+/** @throws CertMateError INVALID_CSR for an algorithm that proves nothing */
+function acceptedVerification({ signatureAlgorithm }: UnjudgedRequest): Verification {
+  const verification = VERIFICATIONS.get(signatureAlgorithm.oid);
+  if (verification === undefined)
+    throw invalid(
+      'The CSR is signed with an algorithm that is not accepted. Use RSA or ECDSA with SHA-256, or Ed25519.',
+    );
+  return verification;
 }
 
 /** A key that OpenSSL cannot read has signed nothing. */

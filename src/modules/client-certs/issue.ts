@@ -37,7 +37,7 @@ export async function issue(
 ): Promise<IssuedCertificate> {
   const { store, authority, audit, clock, keys } = parts;
   const done = stopwatch(parts.onDone);
-  const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = planIssue(
+  const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = await planIssue(
     parts,
     request,
     actor,

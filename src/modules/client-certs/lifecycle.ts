@@ -12,7 +12,7 @@ import { type IssuedCertificate, issue } from './issue.js';
 import { issueOnce, type Ledger, type RepeatableRequest } from './issue-once.js';
 import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts, within } from './parts.js';
-import { planIssue } from './plan.js';
+import { planAtOnce } from './plan.js';
 import { keyObstacle, type RenewalRequest, renew } from './renew.js';
 import { readIssueRequest, requestFields } from './request-fields.js';
 import { type CertificateResource, resourceOf } from './resource.js';
@@ -46,7 +46,7 @@ export class CertificateLifecycle {
     request: IssueRequest,
     caller: Caller = {},
   ): { identifier: Identifier; commonName: string; keyType: KeyType | null } {
-    const { identifier, identity, csr, keyType } = planIssue(this.#parts, request, caller);
+    const { identifier, identity, csr, keyType } = planAtOnce(this.#parts, request, caller);
     return { identifier, commonName: identity.subject.common_name, keyType: csr ? null : keyType };
   }
 

@@ -4,6 +4,7 @@ import { CertMateError } from '../../errors.js';
 import type { Extension, KeyUsage } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
+import type { CertificationRequest } from '../../pki/request.js';
 import { assertWithinReach, isWithinReach } from '../../reach.js';
 import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { Store } from '../../store/store.js';
@@ -65,6 +66,8 @@ export interface LifecycleParts {
   authority: Issuer;
   /** Makes private keys, off the event loop. */
   keys: { generate(type: KeyType): Promise<KeyObject> };
+  /** Reads CSRs and verifies them, off the event loop. */
+  requests: { read(csr: string): Promise<CertificationRequest> };
   /** Resolves once a CRL that holds every revocation of the store is published. */
   crl: { publish(): Promise<void> };
   audit: AuditSink;

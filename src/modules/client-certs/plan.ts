@@ -37,10 +37,33 @@ const KEY_OF: Record<KeyType, PublicKeyKind> = {
 
 type PublicKeyKind = Pick<PublicKeyFacts, 'algorithm' | 'size'>;
 
-/** @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN; FORBIDDEN it would be out of the caller's reach */
-export function planIssue(parts: LifecycleParts, request: IssueRequest, caller: Pick<Actor, 'reach'>): IssuePlan {
+/**
+ * @throws CertMateError what the request, the CSR or the profile forbids; IDENTIFIER_TAKEN; FORBIDDEN it would be out of
+ * the caller's reach
+ */
+export async function planIssue(
+  parts: LifecycleParts,
+  request: IssueRequest,
+  caller: Pick<Actor, 'reach'>,
+): Promise<IssuePlan> {
   assertUsageWithinReach(caller, request.cert_usage);
   const csr = csrOf(request);
+  return planWith(parts, request, caller, csr === null ? null : await parts.requests.read(csr));
+}
+
+/** The same in one go, for many at once: see planIssue. */
+export function planAtOnce(parts: LifecycleParts, request: IssueRequest, caller: Pick<Actor, 'reach'>): IssuePlan {
+  assertUsageWithinReach(caller, request.cert_usage);
+  const csr = csrOf(request);
+  return planWith(parts, request, caller, csr === null ? null : readRequest(csr));
+}
+
+function planWith(
+  parts: LifecycleParts,
+  request: IssueRequest,
+  caller: Pick<Actor, 'reach'>,
+  csr: CertificationRequest | null,
+): IssuePlan {
   const profile = parts.profiles.forUsage(request.cert_usage);
   const keyType = request.key_type ?? profile.keyType(parts.defaultKeyType);
   const key = csr ? publicKeyFacts(csr.subjectPublicKeyInfo) : KEY_OF[keyType];
@@ -85,8 +108,8 @@ export function planContents(
   return { identity, keyUsages, extendedKeyUsages, validity };
 }
 
-function csrOf({ csr, generate_key }: IssueRequest): CertificationRequest | null {
-  if (csr !== undefined) return readRequest(csr);
+function csrOf({ csr, generate_key }: IssueRequest): string | null {
+  if (csr !== undefined) return csr;
   if (generate_key !== false) return null;
   const message = 'must be given when generate_key is false';
   throw new CertMateError('VALIDATION_FAILED', `csr ${message}`, { details: [{ path: 'csr', message }] });

@@ -3,6 +3,7 @@ import plugin from 'fastify-plugin';
 import { relyingPartyUrls } from '../../relying-party-urls.js';
 import { CertificateBundles } from './bundles.js';
 import { CertificateLifecycle } from './lifecycle.js';
+import { RequestReader } from './request-reader.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -14,12 +15,15 @@ declare module 'fastify' {
 export const clientCertsPlugin = plugin(
   async (app) => {
     const { audit, authority, clock, config, crl, keys, metrics, profiles, settings, store } = app;
+    const requests = new RequestReader();
+    app.addHook('onClose', () => requests.close());
     app.decorate(
       'certificates',
       new CertificateLifecycle({
         store,
         authority,
         keys,
+        requests,
         crl,
         audit,
         clock,

@@ -5,7 +5,6 @@ import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import type { KeyUsage } from '../../pki/extensions.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { decodePem } from '../../pki/pem.js';
-import { readRequest } from '../../pki/request.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { type CertifiedFacts, certify } from './certify.js';
@@ -160,12 +159,12 @@ async function readStored({ store }: LifecycleParts, record: CertificateRecord):
 }
 
 async function keyFor(
-  { store, keys }: LifecycleParts,
+  { store, keys, requests }: LifecycleParts,
   record: CertificateRecord,
   { subject, subjectAltNames, subjectPublicKeyInfo }: Certificate,
   { csr, reuse_key }: RenewalRequest,
 ): Promise<RenewedKey> {
-  if (csr !== undefined) return keyOfRequest(readRequest(csr));
+  if (csr !== undefined) return keyOfRequest(await requests.read(csr));
   if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record)), subject, subjectAltNames);
   const csrPem = await store
     .read(record.identifier, 'cert.csr', record.serial_number)
