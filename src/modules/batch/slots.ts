@@ -4,10 +4,11 @@ import { laneOf, type Work } from './pace.js';
 export type Limits = Record<'slow' | 'quick', number>;
 
 /**
- * Quick rows wait for the disk, many of them for the same sync. Of RSA keys one is being made and one is next in line:
+ * Quick rows go through their steps in groups: while the files of some are written, the next ones get their keys and those before
+ * their lines in journal and audit log. Of RSA keys one is being made and one is next in line:
  * whoever asks for a single certificate meanwhile waits for those, not for a whole batch.
  */
-export const LIMITS: Limits = { slow: 2, quick: 16 };
+export const LIMITS: Limits = { slow: 2, quick: 48 };
 
 export class Slots {
   readonly #free: Limits;
