@@ -13,6 +13,7 @@ import { Folder } from '../store/folder.js';
 import type { Arguments } from './arguments.js';
 import { type Command, JSON_FLAG } from './command.js';
 import { locked, noLog, print } from './place.js';
+import { STORED_KINDS } from './stored-kinds.js';
 
 export const doctorCommand: Command = {
   summary: 'check everything that is stored, and mend what needs no guessing',
@@ -29,7 +30,8 @@ async function doctor(args: Arguments): Promise<void> {
   await locked(dataDir, async () => {
     const now = systemClock.now();
     const verify = () => auditOutcome(config);
-    const look = () => examine({ dataDir, logDir, caPassphrase, sealer, verifyAudit: verify, now });
+    const kinds = STORED_KINDS;
+    const look = () => examine({ dataDir, logDir, caPassphrase, sealer, kinds, verifyAudit: verify, now });
     const place = { dataDir, logDir, openStore: () => openStore(dataDir, systemClock, noLog), sealer, now };
     const mended = args.flag('repair') ? await repair(place, look) : null;
     const examination = mended?.now ?? (await look());

@@ -107,6 +107,11 @@ export class VersionedFile<Contents> {
     return this.#upgrades.length;
   }
 
+  /** The permissions that it is written with. */
+  get mode(): number {
+    return this.#mode;
+  }
+
   /** The text of a file. */
   format(contents: object): string {
     return `${JSON.stringify({ schema_version: this.form, ...contents }, null, 2)}\n`;
@@ -119,6 +124,18 @@ export class VersionedFile<Contents> {
    */
   decode(text: Buffer, path: string): Contents {
     return this.#decode(text, path).contents;
+  }
+
+  /** What is wrong with the text of a file, and what to do about it, each in a sentence; null if nothing is. */
+  complaint(text: Buffer): { problem: string; advice: string } | null {
+    try {
+      this.#decode(text, '');
+      return null;
+    } catch (error) {
+      const { cause } = error as StartupError;
+      if (cause instanceof NewerForm) return { problem: sentence(cause.message), advice: GO_FORWARD };
+      return { problem: `It is damaged: ${reasonOf(cause)}.`, advice: this.#remedy };
+    }
   }
 
   /**
@@ -150,11 +167,18 @@ export class VersionedFile<Contents> {
       return { contents: this.#parse(contents), form, text: this.format(contents) };
     } catch (cause) {
       if (cause instanceof NewerForm) throw refusal(path, cause);
-      // Contents of quite another shape make whoever takes them apart stumble.
-      const message = cause instanceof TypeError ? 'something in it is missing or wrong' : (cause as Error).message;
-      throw new DamagedFile(`${path} in the data directory is damaged: ${message}. ${this.#remedy}`, { cause });
+      throw new DamagedFile(`${path} in the data directory is damaged: ${reasonOf(cause)}. ${this.#remedy}`, { cause });
     }
   }
+}
+
+/** Contents of quite another shape make whoever takes them apart stumble. */
+function reasonOf(cause: unknown): string {
+  return cause instanceof TypeError ? 'something in it is missing or wrong' : (cause as Error).message;
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** Keeps an older form under this name. What is there already, from an earlier upgrade, stays as well. */

@@ -18,29 +18,39 @@ const DEEPEST = 12;
  * The entries below a directory, each before what is inside it, siblings in the order of their names; links are followed. What vanishes
  * meanwhile is left out; nothing comes from a directory that does not exist.
  * @param skip names a directory or file that is left out with all that is in it
+ * @param onUnreadable told of what cannot be looked at, which is left out; unless given, it ends the walk
  */
-export async function* walk(root: string, skip: (path: string) => boolean = () => false): AsyncGenerator<Entry> {
-  yield* below(root, '', 0, skip);
+export async function* walk(
+  root: string,
+  skip: (path: string) => boolean = () => false,
+  onUnreadable: (path: string, error: unknown) => void = rethrow,
+): AsyncGenerator<Entry> {
+  yield* below(root, '', 0, { skip, onUnreadable });
 }
 
-async function* below(
-  root: string,
-  above: string,
-  depth: number,
-  skip: (path: string) => boolean,
-): AsyncGenerator<Entry> {
-  const directory = await opendir(join(root, above)).catch(nullIfAbsent);
+interface Manner {
+  skip: (path: string) => boolean;
+  onUnreadable: (path: string, error: unknown) => void;
+}
+
+async function* below(root: string, above: string, depth: number, manner: Manner): AsyncGenerator<Entry> {
+  const { skip, onUnreadable } = manner;
+  const unless = (path: string) => (error: unknown) => {
+    if (!isAbsence(error)) onUnreadable(path, error);
+    return null;
+  };
+  const directory = await opendir(join(root, above)).catch(unless(above));
   if (directory === null) return;
   const names: string[] = [];
   for await (const { name } of directory) names.push(name);
   for (const name of names.sort()) {
     const path = above === '' ? name : `${above}/${name}`;
     if (skip(path)) continue;
-    const found = await stat(join(root, path)).catch(nullIfAbsent);
+    const found = await stat(join(root, path)).catch(unless(path));
     if (found === null) continue;
     const kind = found.isDirectory() ? 'directory' : found.isFile() ? 'file' : 'other';
     yield { path, kind, mode: found.mode & 0o777 };
-    if (kind === 'directory' && depth < DEEPEST) yield* below(root, path, depth + 1, skip);
+    if (kind === 'directory' && depth < DEEPEST) yield* below(root, path, depth + 1, manner);
   }
 }
 
@@ -72,7 +82,10 @@ export async function removeUnfinished(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-function nullIfAbsent(error: unknown): null {
-  if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return null;
+function isAbsence(error: unknown): boolean {
+  return systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR';
+}
+
+function rethrow(_path: string, error: unknown): never {
   throw error;
 }

@@ -7,7 +7,7 @@ import { type AccountFiles, fromVersionMember } from './records.js';
 const FILE = 'last-used.json';
 
 /** `{ schema_version, at: { <id>: <time> } }` */
-const lastUsedFile = new VersionedFile<Map<string, Timestamp>>({
+export const lastUsedFile = new VersionedFile<Map<string, Timestamp>>({
   upgrades: [fromVersionMember],
   parse: ({ at }) =>
     new Map(Object.entries(at ?? {}).filter((entry): entry is [string, Timestamp] => typeof entry[1] === 'string')),

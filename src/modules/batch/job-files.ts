@@ -43,7 +43,7 @@ const ROWS = 'rows.log';
 const PROGRESS = 'progress.log';
 
 /** Its form is that of rows.log and progress.log, too. */
-const jobFile = new VersionedFile<JobDescription>({
+export const jobFile = new VersionedFile<JobDescription>({
   upgrades: [onlyUnnumbered],
   parse: (contents) => contents as unknown as JobDescription,
   remedy: 'Restore it from a backup.',

@@ -22,7 +22,7 @@ const CA_CHAIN = 'ca-chain.pem';
 const CA_METADATA = 'ca_metadata.json';
 
 /** What is known of the CA, for people: nothing is decided by it. */
-const metadataFile = new VersionedFile({
+export const metadataFile = new VersionedFile({
   upgrades: [neverWithout],
   parse: (contents) => contents,
   remedy: 'Restore it from a backup.',

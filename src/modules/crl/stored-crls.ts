@@ -30,7 +30,7 @@ const FILE = /^crl-(\d{1,48})\.der$/;
 const PEM = 'crl.pem';
 /** Written by a restore: numbers go on above the one in it, because CRLs may have been published after the backup. */
 const FLOOR = 'restored.json';
-const floorFile = new VersionedFile<bigint>({
+export const floorFile = new VersionedFile<bigint>({
   upgrades: [onlyUnnumbered],
   parse: ({ numbers_above: number }) => {
     if (typeof number === 'string' && /^\d{1,48}$/.test(number)) return BigInt(number);

@@ -38,8 +38,8 @@ export async function checkAuthority(
       report('ca.crt', `It expired at ${timestamp(certificate.notAfter)}.`, 'Set up a new CA in an empty directory.');
     const metadata = await files.read('ca_metadata.json');
     if (metadata === null) report('ca_metadata.json', 'It is missing.', RESTORE);
-    else if (fingerprintIn(metadata) !== factsOf(certificate).fingerprint_sha256)
-      report('ca_metadata.json', 'It is damaged, or that of another CA.', RESTORE);
+    else if (isOfAnother(metadata, factsOf(certificate).fingerprint_sha256))
+      report('ca_metadata.json', 'It is that of another CA.', RESTORE);
   }
   const chain = await files.read('ca-chain.pem');
   if (chain !== null && certificatesIn(chain) === null) report('ca-chain.pem', 'It is damaged.', RESTORE);
@@ -84,10 +84,12 @@ function publicKeyOf({ subjectPublicKeyInfo }: Certificate): KeyObject {
   return createPublicKey({ key: subjectPublicKeyInfo, format: 'der', type: 'spki' });
 }
 
-function fingerprintIn(metadata: Buffer): unknown {
+/** False where it is damaged, which is found with other files. */
+function isOfAnother(metadata: Buffer, fingerprint: string): boolean {
   try {
-    return (JSON.parse(metadata.toString('utf8')) as { fingerprint_sha256?: unknown }).fingerprint_sha256;
+    const said = JSON.parse(metadata.toString('utf8')) as { schema_version?: unknown; fingerprint_sha256?: unknown };
+    return said.schema_version !== undefined && said.fingerprint_sha256 !== fingerprint;
   } catch {
-    return null;
+    return false;
   }
 }

@@ -13,6 +13,7 @@ import { checkCertificate } from './certificate.js';
 import { checkCrls } from './crl.js';
 import { checkEntry } from './entries.js';
 import type { Finding } from './finding.js';
+import { checkStored, kindOf, type StoredKind } from './stored.js';
 
 /** The outcome of checking the audit log. */
 export interface AuditOutcome {
@@ -28,6 +29,8 @@ export interface ExaminedPlace {
   caPassphrase: string | null;
   /** Opens the private keys of certificates. */
   sealer: KeySealer;
+  /** What other files there are to be looked into. */
+  kinds: readonly StoredKind[];
   verifyAudit: () => Promise<AuditOutcome>;
   now: Date;
 }
@@ -60,8 +63,8 @@ export async function examine(place: ExaminedPlace): Promise<Examination> {
       ...ca.findings,
       ...crls.findings,
       ...checkJournal(stored),
-      ...(await checkEntries(dataDir, '')),
-      ...(await checkEntries(join(logDir, 'audit'), 'logs/audit/')),
+      ...(await checkEntries(dataDir, '', place.kinds)),
+      ...(await checkEntries(join(logDir, 'audit'), 'logs/audit/', [])),
       ...certificates.filter(({ inOrder }) => inOrder !== true),
       ...(audit.problem === null ? [] : [auditFinding(audit.problem)]),
     ],
@@ -119,12 +122,18 @@ function checkJournal({ records, problems, places, foreign }: Inspection): Findi
   ];
 }
 
-async function checkEntries(root: string, prefix: string): Promise<Finding[]> {
+async function checkEntries(root: string, prefix: string, kinds: readonly StoredKind[]): Promise<Finding[]> {
   const findings: Finding[] = [];
-  try {
-    for await (const entry of walk(root)) findings.push(...checkEntry({ ...entry, path: prefix + entry.path }));
-  } catch (error) {
-    findings.push(unreadable(prefix, error));
+  const data = new Folder(root);
+  const report = (path: string, error: unknown) => findings.push(unreadable(prefix + path, error));
+  for await (const entry of walk(root, undefined, report)) {
+    const stored = kindOf(entry.path, kinds);
+    const secret = stored !== null && stored.byHand !== true && stored.file.mode === 0o600;
+    findings.push(...checkEntry({ ...entry, path: prefix + entry.path }, secret));
+    if (stored === null) continue;
+    findings.push(
+      ...(await checkStored(entry, data, stored).catch((error: unknown) => [unreadable(entry.path, error)])),
+    );
   }
   return findings.sort((a, b) => (a.path < b.path ? -1 : 1));
 }

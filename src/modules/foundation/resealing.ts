@@ -17,12 +17,23 @@ import { neverWithout, VersionedFile } from '../../store/versioned-file.js';
 import { removeUnfinished, walk } from '../../store/walk.js';
 
 /** That it has begun and not ended, below the data directory. */
-export const RESEALING = 'resealing.json';
+const RESEALING = 'resealing.json';
 
-export const GO_ON =
+const GO_ON =
   'Run certmate reseal-keys again, with the secret before and the secret after: it goes on where it was interrupted.';
 
-const marker = new VersionedFile({ upgrades: [neverWithout], parse: (contents) => contents, remedy: GO_ON });
+/** As a finding of the doctor. */
+export const RESEALING_INTERRUPTED = {
+  problem: 'The private keys are between two secrets: certmate reseal-keys was interrupted.',
+  advice: GO_ON,
+};
+
+/** `resealing.json`: when it began. */
+export const resealingFile = new VersionedFile({
+  upgrades: [neverWithout],
+  parse: (contents) => contents,
+  remedy: GO_ON,
+});
 
 /** Files that are rewritten at the same time: their syncs share the disk's work. */
 const AT_ONCE = 8;
@@ -72,7 +83,7 @@ export async function reseal({ dataDir, target, older, now, finish }: Resealing)
   }
 
   const data = new Folder(dataDir);
-  if (due.length > 0) await marker.write(data, RESEALING, { started_at: timestamp(now) });
+  if (due.length > 0) await resealingFile.write(data, RESEALING, { started_at: timestamp(now) });
   await concurrently(due, AT_ONCE, async (path) => {
     const pem = convert(await contentOf(dataDir, path));
     if (pem === null) return;

@@ -22,7 +22,7 @@ const entryFile = z.strictObject({
 export type EntryFile = z.output<typeof entryFile>;
 
 /** Entries live for a day, so those of an older form are not written anew. */
-const versioned = new VersionedFile<EntryFile>({
+export const entryFileForm = new VersionedFile<EntryFile>({
   upgrades: [onlyUnnumbered],
   parse: (contents) => entryFile.parse(contents),
   remedy: 'Remove it.',
@@ -30,7 +30,7 @@ const versioned = new VersionedFile<EntryFile>({
 
 /** One line. */
 export function encodeEntry(entry: EntryFile): string {
-  return JSON.stringify({ schema_version: versioned.form, ...entry });
+  return JSON.stringify({ schema_version: entryFileForm.form, ...entry });
 }
 
 /**
@@ -39,7 +39,7 @@ export function encodeEntry(entry: EntryFile): string {
  */
 export function decodeEntry(contents: Buffer, name: string): EntryFile | null {
   try {
-    return versioned.decode(contents, `idempotency/${name}`);
+    return entryFileForm.decode(contents, `idempotency/${name}`);
   } catch (error) {
     if (error instanceof DamagedFile) return null;
     throw error;

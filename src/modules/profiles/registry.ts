@@ -122,7 +122,7 @@ export class Profiles {
  * An own profile: its rules, as the API takes them. People write such files too, with no `schema_version` and in places where
  * we may not write; so one of an older form stays as it is until the API replaces it.
  */
-const profileFile = new VersionedFile<ProfileRules>({
+export const profileFile = new VersionedFile<ProfileRules>({
   upgrades: [onlyUnnumbered],
   parse: (contents) => {
     const { success, data, error } = profileRules.safeParse(contents);

@@ -26,7 +26,8 @@ export interface RenewalParts {
 }
 
 const FILE = 'renewals.json';
-const lastRunFile = new VersionedFile<RenewalRun>({
+/** `renewals.json` */
+export const lastRunFile = new VersionedFile<RenewalRun>({
   upgrades: [onlyUnnumbered],
   parse: (contents) => renewalRun.parse(contents),
   remedy: 'Remove it.',

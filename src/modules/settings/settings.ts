@@ -198,7 +198,8 @@ async function stored({ files }: SettingsParts): Promise<Values> {
   return (await settingsFile.read(files, FILE)) ?? emptyValues();
 }
 
-const settingsFile = new VersionedFile<Values>({
+/** `settings.json`: section, name, value. */
+export const settingsFile = new VersionedFile<Values>({
   upgrades: [neverWithout],
   parse: (contents) => {
     const { success, data, error } = storedSettings.safeParse(contents);

@@ -62,7 +62,7 @@ const issuedList = z.array(z.strictObject({ serial_number: z.string().regex(/^\d
 type Issued = z.output<typeof issuedList>[number];
 
 /** `{ schema_version, certificates: [] }`; form 0 was the list alone. */
-const issuedFile = new VersionedFile<Issued[]>({
+export const issuedFile = new VersionedFile<Issued[]>({
   upgrades: [(certificates) => ({ certificates })],
   parse: ({ certificates }) => {
     const { success, data } = issuedList.safeParse(certificates);

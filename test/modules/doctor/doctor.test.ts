@@ -106,9 +106,9 @@ describe('the doctor', () => {
     const mine = await filled(t);
     const theirs = await filled(t);
     await cp(theirs.at('certs/ca/ca.key'), mine.at('certs/ca/ca.key'));
-    await writeFile(mine.at('certs/ca/ca_metadata.json'), '{}');
+    await cp(theirs.at('certs/ca/ca_metadata.json'), mine.at('certs/ca/ca_metadata.json'));
     assert.deepEqual(await complaints(mine.config), [
-      'certs/ca/ca_metadata.json: It is damaged, or that of another CA.',
+      'certs/ca/ca_metadata.json: It is that of another CA.',
       'certs/ca/ca.key: It is not the key of ca.crt.',
     ]);
   });
