@@ -1,8 +1,7 @@
 /** The shapes of what changes a certificate that is there: amending, renewing, revoking by hand-held proof, many at once. */
 import { z } from 'zod';
-import { identifier, listQuery, moment, revocationReason, tag } from './schema.js';
+import { identifier, listQuery, moment, notes, revocationReason, tag } from './schema.js';
 
-const notes = z.string().max(2000, 'must have at most 2000 characters');
 const tags = z.array(tag).max(50);
 const lifetime = z
   .int()

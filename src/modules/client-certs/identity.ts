@@ -3,6 +3,7 @@ import { CertMateError } from '../../errors.js';
 import { formatGeneralName, type GeneralName, parseGeneralName } from '../../pki/general-names.js';
 import { encodeName, type NameAttribute } from '../../pki/names.js';
 import type { CertificationRequest } from '../../pki/request.js';
+import { isCountry, tidyName, VISIBLE } from './name-text.js';
 import type { IssueRequest } from './schema.js';
 
 /** The subject's attributes as the record keeps them. */
@@ -58,26 +59,34 @@ const LONGEST: Record<keyof Subject, number> = {
 };
 
 /**
- * Joins a request with its CSR: a field given in the request counts, one left out is taken from the CSR. Certificate and
- * record are both made from the result, so they cannot name different people.
+ * Joins a request with its CSR: a field given in the request counts, one left out is taken from the CSR, by the same rules.
+ * Certificate and record are both made from the result, so they cannot name different people.
  * @throws CertMateError VALIDATION_FAILED a name is missing, malformed or too long
  */
 export function identityOf(request: IdentityRequest, csr: RequestedIdentity | null): Identity {
-  const from = (type: string): string | undefined => csr?.subject.find((attribute) => attribute.type === type)?.value;
+  const from = (type: string): string | undefined => {
+    const value = csr?.subject.find((attribute) => attribute.type === type)?.value;
+    return value === undefined ? undefined : tidyName(value) || undefined;
+  };
   const subject: Subject = {
     common_name: request.common_name ?? from('CN') ?? '',
     organization: request.organization ?? from('O') ?? null,
     organizational_unit: request.organizational_unit ?? from('OU') ?? null,
-    country: request.country ?? from('C') ?? null,
+    country: request.country ?? from('C')?.toUpperCase() ?? null,
     state: request.state ?? from('ST') ?? null,
     locality: request.locality ?? from('L') ?? null,
   };
   if (subject.common_name === '') invalid('common_name', csr ? 'is required: the CSR names none' : 'is required');
   for (const [field, type] of ATTRIBUTES) {
     const value = subject[field];
-    if (value !== null && [...value].length > LONGEST[field]) {
+    if (value === null) continue;
+    if ([...value].length > LONGEST[field]) {
       invalid(field, `is ${[...value].length} characters long in the CSR's ${type}; ${LONGEST[field]} are allowed`);
     }
+    if (!VISIBLE.test(value)) invalid(field, `has control or invisible characters in the CSR's ${type}`);
+  }
+  if (subject.country !== null && !isCountry(subject.country)) {
+    invalid('country', `is no ISO 3166 code in the CSR's C; give the right one with the request`);
   }
   const asked = request.subject_alt_names?.map((text, index) => located(`subject_alt_names.${index}`, text));
   const names = asked ?? csr?.subjectAltNames ?? [];
@@ -135,5 +144,7 @@ function located(path: string, text: string): GeneralName {
 }
 
 function invalid(path: string, message: string): never {
-  throw new CertMateError('VALIDATION_FAILED', `${path} ${message}`, { details: [{ path, message }] });
+  // What is said of a field begins like "is required"; what stands by itself, with a capital.
+  const between = /^[a-z]/.test(message) ? ' ' : ': ';
+  throw new CertMateError('VALIDATION_FAILED', `${path}${between}${message}`, { details: [{ path, message }] });
 }

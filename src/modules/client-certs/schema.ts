@@ -1,18 +1,16 @@
 /** The shapes of the client-certificate API, shared by routes and OpenAPI. */
 import { z } from 'zod';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
+import { isCountry, LINES, tidyName, VISIBLE } from './name-text.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */
 const nameText = (most: number) =>
   z
     .string()
-    .trim()
+    .overwrite(tidyName)
     .min(1, 'must not be empty')
     .max(most, `must have at most ${most} characters`)
-    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029]*$/u, 'must not contain control characters');
-
-const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
-const isCountry = (code: string) => code !== 'ZZ' && regions.of(code) !== undefined;
+    .regex(VISIBLE, 'must not contain control or invisible characters');
 
 export const keyTypes = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const;
 export const certificateTypes = ['client', 'server', 'device', 'iot'] as const;
@@ -51,7 +49,11 @@ export const tag = z
   .trim()
   .min(1, 'must not be empty')
   .max(64, 'must have at most 64 characters')
-  .regex(/^[^\p{Cc},]*$/u, 'must not contain commas or control characters');
+  .regex(/^[^\p{Cc}\p{Cs},]*$/u, 'must not contain commas or control characters');
+export const notes = z
+  .string()
+  .max(2000, 'must have at most 2000 characters')
+  .regex(LINES, 'must not contain control characters other than tabs and line ends');
 export const moment = z.iso.datetime({ offset: true, error: 'must be an RFC 3339 time such as 2026-11-21T20:38:00Z' });
 const timestamp = z.string().meta({ format: 'date-time', example: '2026-11-21T20:38:00Z' });
 const serialNumber = z
@@ -63,13 +65,7 @@ const subjectFields = {
   email: z.string().trim().max(254, 'must have at most 254 characters').optional(),
   organization: nameText(64).optional(),
   organizational_unit: nameText(64).optional(),
-  country: z
-    .string()
-    .trim()
-    .toUpperCase()
-    .regex(/^[A-Z]{2}$/, { error: 'must be a two-letter ISO 3166 code', abort: true })
-    .refine(isCountry, 'must be a two-letter ISO 3166 code')
-    .optional(),
+  country: z.string().trim().toUpperCase().refine(isCountry, 'must be a two-letter ISO 3166 code').optional(),
   state: nameText(128).optional(),
   locality: nameText(128).optional(),
 };
@@ -111,7 +107,7 @@ export const issueRequest = z
       }),
     key_usage: z.array(z.enum(leafKeyUsages)).min(1).max(5).optional(),
     extended_key_usage: z.array(z.string().trim().min(1).max(128)).min(1).max(20).optional(),
-    notes: z.string().max(2000, 'must have at most 2000 characters').default(''),
+    notes: notes.default(''),
     tags: z.array(tag).max(50).default([]),
     identifier: identifier.optional(),
     renewal_enabled: z.boolean().default(true),
@@ -225,7 +221,8 @@ export const certificatePage = z
 
 export const identifierParams = z.object({ id: identifier });
 const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der', 'p7b', 'zip'] as const;
-export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds) });
+const NO_KIND = `must be one of ${downloadKinds.join(', ')}; p12 is asked for by POST, with a password`;
+export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds, NO_KIND) });
 
 /** What `POST /api/client-certs/:id/download/p12` takes. */
 export const pkcs12Request = z

@@ -1,0 +1,25 @@
+/** What the names in a subject, and the notes beside it, may be made of, wherever they come from. */
+
+/**
+ * Nothing that cannot be seen: no controls, lone surrogates, marks of direction, or spaces without a width, by which two
+ * names would look alike. Joiners (U+200C, U+200D) are letters' business in many scripts, and stay.
+ */
+export const VISIBLE = /^[^\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]*$/u;
+
+/** Text of several lines: no controls but tabs and line ends, no lone surrogates. */
+export const LINES = /^(?:[^\p{Cc}\p{Cs}]|[\t\n\r])*$/u;
+
+/** A name as it is certified: composed (NFC), so that what looks alike is found alike; without spaces around it. */
+export function tidyName(text: string): string {
+  return text.normalize('NFC').trim();
+}
+
+const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
+/** Codes that the table of regions has for uses of its own. */
+const NO_COUNTRIES = new Set(['QO', 'XA', 'XB', 'ZZ']);
+
+/** Whether ISO 3166-1 has this code, in capitals. Aliases (UK) and codes of countries that are no more (SU) do not count. */
+export function isCountry(code: string): boolean {
+  if (!/^[A-Z]{2}$/.test(code) || NO_COUNTRIES.has(code) || regions.of(code) === undefined) return false;
+  return new Intl.Locale(`und-${code}`).region === code;
+}
