@@ -1,7 +1,7 @@
 /** A CRL as it is given out: in pieces, which it shares with the next one. */
 import { createHash } from 'node:crypto';
 
-/** So many bytes are joined once and sent in one go; more are sent piece by piece. */
+/** So many bytes are joined when somebody first asks for them, and sent in one go; more are sent piece by piece. */
 const JOINED = 1 << 20;
 
 export class PublishedCrl {
@@ -16,6 +16,7 @@ export class PublishedCrl {
   readonly size: number;
   /** Strong entity tag, quoted (RFC 9110 §8.8.3). The signature stands for all that is signed. */
   readonly etag: string;
+  #whole: Buffer | null = null;
 
   /** @param pieces the DER; the last piece is what follows the TBSCertList: algorithm and signature */
   constructor(pieces: readonly Buffer[], facts: { number: bigint; thisUpdate: Date; nextUpdate: Date; count: number }) {
@@ -24,15 +25,20 @@ export class PublishedCrl {
     this.nextUpdate = facts.nextUpdate;
     this.count = facts.count;
     this.size = pieces.reduce((size, { length }) => size + length, 0);
-    this.pieces = this.size <= JOINED ? [Buffer.concat(pieces)] : pieces;
+    this.pieces = pieces;
     const signature = createHash('sha256').update(pieces.at(-1) ?? '');
     this.etag = `"${signature.digest('base64url').slice(0, 27)}"`;
   }
 
-  /** The DER in one piece. */
+  /** The DER in one piece, the same for every caller; null for a long one, which is better sent in pieces. */
+  get whole(): Buffer | null {
+    if (this.size <= JOINED) this.#whole ??= Buffer.concat(this.pieces);
+    return this.#whole;
+  }
+
+  /** The DER in one piece, however long. */
   get der(): Buffer {
-    const [first] = this.pieces;
-    return first && this.pieces.length === 1 ? first : Buffer.concat(this.pieces);
+    return this.whole ?? Buffer.concat(this.pieces);
   }
 
   /** The part of its life that is over at this moment: 0 to 1, more when it has expired. */

@@ -4,13 +4,13 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { timestamp } from '../../clock.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
+import { CRL_LABEL } from '../../pki/crl-pem.js';
 import { encodePem, pemPieces, pemSize } from '../../pki/pem.js';
 import type { PublishedCrl } from './published-crl.js';
 import { crlInfo } from './schema.js';
 
 const tags = ['Revocation'];
 const MOST_SERIALS = 1000;
-const LABEL = 'X509 CRL';
 
 interface Body {
   size: number;
@@ -23,16 +23,12 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
   let pem: { of: PublishedCrl; text: Buffer } | null = null;
   /** Made once for each CRL where it is short, else while it is sent. */
   const inPem = (current: PublishedCrl): Body => {
-    if (current.pieces.length > 1) {
-      return { size: pemSize(LABEL, current.size), content: Readable.from(pemPieces(LABEL, current.pieces)) };
-    }
-    if (pem?.of !== current) pem = { of: current, text: Buffer.from(encodePem(LABEL, current.der)) };
+    const { pieces, size, whole } = current;
+    if (whole === null) return { size: pemSize(CRL_LABEL, size), content: Readable.from(pemPieces(CRL_LABEL, pieces)) };
+    if (pem?.of !== current) pem = { of: current, text: Buffer.from(encodePem(CRL_LABEL, whole)) };
     return { size: pem.text.length, content: pem.text };
   };
-  const inDer = ({ pieces, size }: PublishedCrl): Body => {
-    const [only] = pieces;
-    return { size, content: only && pieces.length === 1 ? only : Readable.from(pieces) };
-  };
+  const inDer = ({ pieces, size, whole }: PublishedCrl): Body => ({ size, content: whole ?? Readable.from(pieces) });
 
   for (const [format, mediaType] of [
     ['der', 'application/pkix-crl'],

@@ -1,8 +1,11 @@
 /** The CRLs on disk: the last few under their numbers, the newest also as `crl.pem` beside the CA. */
 import { type KeyObject, verify } from 'node:crypto';
+import { join } from 'node:path';
 import { type CertificateList, readCrl } from '../../pki/crl.js';
-import { decodePem, pemPieces } from '../../pki/pem.js';
+import { CRL_LABEL, CrlPem } from '../../pki/crl-pem.js';
+import { decodePem } from '../../pki/pem.js';
 import type { Folder } from '../../store/folder.js';
+import { writeTogether } from '../../store/together.js';
 import { onlyUnnumbered, VersionedFile } from '../../store/versioned-file.js';
 import type { Log } from '../../types.js';
 import { PublishedCrl } from './published-crl.js';
@@ -42,8 +45,9 @@ export const floorFile = new VersionedFile<bigint>({
 
 export class StoredCrls {
   readonly #parts: StoredCrlParts;
-  /** Numbers of those on disk, newest first; null before the first one is added. */
+  /** Numbers of those on disk, newest first; null while that has to be looked up. */
   #onDisk: bigint[] | null = null;
+  readonly #pem = new CrlPem();
 
   constructor(parts: StoredCrlParts) {
     this.#parts = parts;
@@ -53,7 +57,7 @@ export class StoredCrls {
   async newest(): Promise<StoredCrl | null> {
     const [number] = await this.#numbers();
     if (number === undefined) return null;
-    const stored = this.#read((await this.#parts.crlFolder.read(`crl-${number}.der`)) ?? Buffer.alloc(0));
+    const stored = this.#read((await this.#parts.crlFolder.read(fileName(number))) ?? Buffer.alloc(0));
     return stored?.crl.number === number ? stored : null;
   }
 
@@ -62,7 +66,7 @@ export class StoredCrls {
     const pem = await this.#parts.caFolder.read(PEM);
     if (pem === null) return null;
     try {
-      const [der = Buffer.alloc(0)] = decodePem(pem.toString('latin1'), ['X509 CRL']);
+      const [der = Buffer.alloc(0)] = decodePem(pem.toString('latin1'), [CRL_LABEL]);
       return this.#read(der);
     } catch (error) {
       this.#parts.log.warn({ err: error }, 'crl.pem is damaged; it is written anew');
@@ -84,17 +88,20 @@ export class StoredCrls {
     return (await floorFile.read(this.#parts.crlFolder, `certs/crl/${FLOOR}`)) ?? 0n;
   }
 
-  /** Writes a CRL under its number, which must be new, and as `crl.pem`; then removes the oldest. */
+  /** Writes a CRL under its number, which must be new, and as `crl.pem`; the oldest goes. One call at a time. */
   async add({ number, pieces }: PublishedCrl): Promise<void> {
-    const { crlFolder, caFolder } = this.#parts;
-    // Both at once: each waits for the disk most of the time.
-    const written = await Promise.allSettled([
-      crlFolder.create(`crl-${number}.der`, pieces, { mode: 0o644 }),
-      caFolder.write(PEM, pemPieces('X509 CRL', pieces), { mode: 0o644 }),
-    ]);
-    for (const outcome of written) if (outcome.status === 'rejected') throw outcome.reason;
-    this.#onDisk = [number, ...(this.#onDisk ?? (await this.#numbers()).filter((other) => other !== number))];
-    for (const old of this.#onDisk.splice(KEPT)) await crlFolder.remove(`crl-${old}.der`);
+    const [crls, ca] = [this.#parts.crlFolder.path, this.#parts.caFolder.path];
+    const others = this.#onDisk ?? (await this.#numbers());
+    // Should it fail, nobody knows what is there.
+    this.#onDisk = null;
+    await writeTogether(
+      [
+        { directory: crls, name: fileName(number), batches: [pieces], mode: 0o644, replaces: false },
+        { directory: ca, name: PEM, batches: batchesOf(this.#pem.encode(pieces)), mode: 0o644, replaces: true },
+      ],
+      others.slice(KEPT - 1).map((old) => join(crls, fileName(old))),
+    );
+    this.#onDisk = [number, ...others.slice(0, KEPT - 1)];
   }
 
   /** Newest first. */
@@ -126,6 +133,14 @@ export class StoredCrls {
       return null;
     }
   }
+}
+
+function fileName(number: bigint): string {
+  return `crl-${number}.der`;
+}
+
+function* batchesOf(pieces: Iterable<Buffer>): Generator<Buffer[]> {
+  for (const piece of pieces) yield [piece];
 }
 
 const DIGEST = { 'rsa-sha256': 'sha256', 'ecdsa-sha256': 'sha256', 'ecdsa-sha384': 'sha384', ed25519: null };

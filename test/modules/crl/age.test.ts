@@ -1,6 +1,6 @@
 // Never an expired CRL: renewed at half its life, and where that fails somebody is told in good time.
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { copyFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { CrlPublisher, type PublisherParts } from '../../../src/modules/crl/publisher.js';
@@ -133,6 +133,20 @@ describe('the number of a CRL', () => {
     const names = (await readdir(join(config.dataDir, 'certs', 'crl'))).sort();
     const expected = Array.from({ length: 10 }, (_, back) => `crl-${number - BigInt(back)}.der`).sort();
     assert.deepEqual(names, expected);
+  });
+
+  test('names one of the last ten files also when a crash has left more of them', async (t) => {
+    const config = await testConfig(t);
+    const first = await build(t, { config });
+    for (let n = 0; n < 14; n += 1) await first.app.crl.publish();
+    const { number } = first.app.crl.current;
+    await first.app.close();
+    const folder = join(config.dataDir, 'certs', 'crl');
+    for (const old of [1, 2, 3]) await copyFile(join(folder, `crl-${number}.der`), join(folder, `crl-${old}.der`));
+    const second = await build(t, { config });
+    await second.app.crl.publish();
+    const expected = Array.from({ length: 10 }, (_, back) => `crl-${number + 1n - BigInt(back)}.der`).sort();
+    assert.deepEqual((await readdir(folder)).sort(), expected);
   });
 });
 
