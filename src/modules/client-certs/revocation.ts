@@ -36,7 +36,7 @@ type Revocable = Pick<Revocation, 'revoked_at' | 'reason_revoked'>;
 /**
  * The record with the certificate revoked, and every replaced one that is valid still. The first date and reason stay for
  * ever; only what is on hold may be revoked for good: its date stays, its reason changes (RFC 5280 §5.3.1).
- * @throws CertMateError NOT_FOUND deleted meanwhile; ALREADY_REVOKED
+ * @throws CertMateError NOT_FOUND deleted meanwhile; ALREADY_REVOKED; VALIDATION_FAILED an invalidity date to come
  */
 export function revoked(record: CertificateRecord, request: RevocationRequest, now: Date): CertificateRecord {
   assertPresent(record);
@@ -47,7 +47,7 @@ export function revoked(record: CertificateRecord, request: RevocationRequest, n
     revocation: {
       revoked: true,
       ...marked(revocation, request.reason, now),
-      invalidity_date: request.invalidity_date === undefined ? null : moment(request.invalidity_date),
+      invalidity_date: request.invalidity_date === undefined ? null : past(request.invalidity_date, now),
     },
     history: withRevokedHistory(record.history, request.reason, now),
   };
@@ -141,8 +141,17 @@ function marked(current: Revocable, reason: RevocationReason, now: Date): Revoca
   return { revoked_at: current.revoked_at ?? timestamp(now), reason_revoked: reason };
 }
 
-function moment(text: string): Timestamp {
-  return timestamp(wholeSeconds(new Date(text)));
+/** How far the caller's clock may be ahead of ours (ms). */
+const SKEW = 5 * 60_000;
+
+/** When the key was or may have been compromised is known of the past only (RFC 5280 §5.3.2). */
+function past(text: string, now: Date): Timestamp {
+  const date = new Date(text);
+  if (date.getTime() - now.getTime() <= SKEW) return timestamp(wholeSeconds(date));
+  const message = 'must not be in the future';
+  throw new CertMateError('VALIDATION_FAILED', `invalidity_date: ${message}`, {
+    details: [{ path: 'invalidity_date', message }],
+  });
 }
 
 function alreadyRevoked({ revoked_at, reason_revoked }: Revocable): CertMateError {

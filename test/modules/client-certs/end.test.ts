@@ -197,6 +197,23 @@ describe('revoking by what is in hand', () => {
   });
 });
 
+describe('an invalidity date', () => {
+  it('is one that has passed, whatever the zone it is given in; a clock that is a minute ahead does no harm', async (t) => {
+    const clock = new MovedClock(new Date('2026-11-22T05:00:00Z'));
+    const { call, issue } = await build(t, { clock });
+    const { identifier } = await issue();
+    const revoke = (invalidity_date: string) =>
+      call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/revoke`, payload: { invalidity_date } });
+    const refused = await revoke('2026-11-22T06:00:00Z');
+    assert.equal(refused.statusCode, 400);
+    assert.deepEqual(refused.json().details, [{ path: 'invalidity_date', message: 'must not be in the future' }]);
+    const { revocation } = (await call('viewer', { url: `/api/client-certs/${identifier}` })).json();
+    assert.equal(revocation.revoked, false);
+    const taken = await revoke('2026-11-22T10:31:00+05:30');
+    assert.equal(taken.json().revocation.invalidity_date, '2026-11-22T05:01:00Z');
+  });
+});
+
 describe('deleting a certificate', () => {
   it('revokes it and what it replaced, destroys every key and hides it; its serials stay (7ritn/VaulTLS#63, certmate#419)', async (t) => {
     const built = await build(t);
