@@ -1,6 +1,7 @@
 /** HTTP for client certificates: parse, call the lifecycle, answer. */
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
 import { binary } from '../../http/binary.js';
 import { actorOf } from '../../http/request.js';
 import type { Download } from './download.js';
@@ -38,7 +39,7 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
     { schema: { summary: 'Counts over all certificates', tags, response: { 200: statistics } } },
     async () => ({
       ...certificates.counts(),
-      ca_status: 'active',
+      ca_status: validityOf(app.authority.certificate.notAfter, app.clock.now()),
       renewal_enabled: app.settings.current.renewal.enabled,
     }),
   );
@@ -112,6 +113,15 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
       certificates.revoke(request.params.id, request.body ?? revokeRequest.parse({}), actorOf(request)),
   );
 };
+
+/** The CA counts as expiring for so long (ms), as in deploy/alerts.yml: a new one has to reach everybody who trusts it. */
+const LAST_DAYS = 180 * 86_400_000;
+
+function validityOf(notAfter: Date, now: Date): z.output<typeof statistics>['ca_status'] {
+  const left = notAfter.getTime() - now.getTime();
+  if (left <= 0) return 'expired';
+  return left <= LAST_DAYS ? 'expiring' : 'active';
+}
 
 function sendFile(reply: FastifyReply, { filename, media_type, body }: Download) {
   return reply

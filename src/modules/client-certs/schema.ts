@@ -281,7 +281,7 @@ export const statistics = z
     by_organization: z.record(z.string(), z.int()),
     by_key_algorithm: z.record(z.string(), z.int()),
     expiring: z.array(z.object({ within_days: z.int(), count: z.int() })),
-    ca_status: z.string(),
+    ca_status: z.enum(['active', 'expiring', 'expired']).meta({ description: 'expiring: within 180 days.' }),
     renewal_enabled: z.boolean().meta({ description: 'Whether due certificates are renewed by themselves.' }),
   })
   .meta({ id: 'Statistics' });

@@ -9,7 +9,7 @@ import { assembleSigned, readCertificate } from '../../../src/pki/certificate.js
 import { decodeName, encodeName, type NameAttribute } from '../../../src/pki/names.js';
 import { encodePem } from '../../../src/pki/pem.js';
 import { buildRequestInfo } from '../../../src/pki/request.js';
-import { build } from '../../build.js';
+import { build, MovedClock } from '../../build.js';
 
 const post = (payload: object) => ({ method: 'POST' as const, url: '/api/client-certs', payload });
 
@@ -246,6 +246,19 @@ describe('downloads', () => {
     const { entries } = (await call('admin', { method: 'GET', url: '/api/audit?operation=download' })).json();
     assert.equal(entries.length, 1);
     assert.deepEqual(entries[0].details.file, 'key');
+  });
+});
+
+describe('the statistics', () => {
+  it('tell when the CA nears its end, and that it has reached it', async (t) => {
+    const clock = new MovedClock();
+    const { call } = await build(t, { clock, environment: { CERTMATE_CA_DAYS: '200' } });
+    const status = async () => (await call('viewer', { url: '/api/client-certs/stats' })).json().ca_status;
+    assert.equal(await status(), 'active');
+    clock.advance(21 * 86_400);
+    assert.equal(await status(), 'expiring');
+    clock.advance(180 * 86_400);
+    assert.equal(await status(), 'expired');
   });
 });
 
