@@ -18,6 +18,7 @@ import { SecureServers } from './http/secure-servers.js';
 import { letIdleGo, PATIENCE, serverOptions } from './http/server.js';
 import { sessions } from './http/sessions.js';
 import { assets } from './http/static.js';
+import { withoutTrailingSlash } from './http/trailing-slash.js';
 import { createLog } from './log.js';
 import { audit } from './modules/audit/plugin.js';
 import { auditRoutes } from './modules/audit/routes.js';
@@ -72,6 +73,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
     ...serverOptions(config, PATIENCE, lane, secure),
+    rewriteUrl: ({ url = '/' }) => withoutTrailingSlash(url),
     loggerInstance: logger ?? (await createLog(config)),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
