@@ -137,7 +137,7 @@ function inTurn(port: number, requests: readonly Buffer[], take: (body: Buffer, 
       const ms = performance.now() - began;
       const body = answer.subarray(head + 4);
       received = [];
-      if (text.startsWith('HTTP/1.1 2')) {
+      if (/^HTTP\/1\.[01] 2/.test(text)) {
         take(body, ms);
         send();
       } else socket.destroy(new Error(`not answered well: ${text} ${body}`));

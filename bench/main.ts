@@ -4,6 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { temporaryFolder } from '../test/interop/programs.js';
 import { root } from '../test/root.js';
+import { alone } from './alone.js';
 import { batching } from './batching.js';
 import { issuing } from './issuing.js';
 import { keyMaking } from './key-making.js';
@@ -17,7 +18,7 @@ import { revoking } from './revoking.js';
 import type { Figure } from './row.js';
 import { starting } from './starting.js';
 
-const rows = [presigned, nonce, issuing, batching, keyMaking, revoking, largeCrl, starting, listing];
+const rows = [presigned, nonce, alone, issuing, batching, keyMaking, revoking, largeCrl, starting, listing];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !rows.some((row) => row.name === name));

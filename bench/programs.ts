@@ -72,17 +72,30 @@ function nextWord(child: ChildProcess, name: string): Promise<Record<string, unk
   });
 }
 
-/** Starts somebody else's server and waits until it takes connections; ends it with `stop`. */
-export async function startServer(program: string, args: string[], port: number): Promise<{ stop(): Promise<void> }> {
-  const child = spawn(program, args, { stdio: 'ignore' });
+/**
+ * Starts somebody else's server and waits until it takes connections; ends it with `stop`.
+ * @param says what it writes when it does, where it does not bear to be tried
+ */
+export async function startServer(
+  program: string,
+  args: string[],
+  port: number,
+  says: string | null = null,
+): Promise<{ stop(): Promise<void> }> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      said = (said + String(chunk)).slice(-1000);
+    });
   const stop = async () => {
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill();
     if (child.exitCode === null) await ended;
   };
   for (let tries = 0; tries < 100; tries += 1) {
-    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`);
-    if (await takesConnections(port)) return { stop };
+    if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}: ${said}`);
+    if (says === null ? await takesConnections(port) : said.includes(says)) return { stop };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await stop();
