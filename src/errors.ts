@@ -27,6 +27,7 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: [413, 'Payload too large'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'Unsupported media type'],
   RATE_LIMITED: [429, 'Rate limit exceeded'],
+  HEADERS_TOO_LARGE: [431, 'Request headers too large'],
   INTERNAL: [500, 'Internal error'],
   UNAVAILABLE: [503, 'Service unavailable'],
   STORAGE_FULL: [507, 'Storage full'],

@@ -32,7 +32,7 @@ const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {
 
 /** What Node's own error codes mean, of requests that never became one. */
 const CONNECTION_ERRORS: Record<string, readonly [ErrorCode, string]> = {
-  HPE_HEADER_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'The request headers are too large.'],
+  HPE_HEADER_OVERFLOW: ['HEADERS_TOO_LARGE', 'The URL and the headers have more than 16 KiB together. Shorten them.'],
   ERR_HTTP_REQUEST_TIMEOUT: ['REQUEST_TIMEOUT', 'The request did not arrive in time. Send it again.'],
 };
 const NOT_HTTP = ['VALIDATION_FAILED', 'This is not a valid HTTP request.'] as const;

@@ -135,17 +135,22 @@ describe('every error has one shape', () => {
     await app.listen({ port: 0, host: '127.0.0.1' });
     const address = app.server.address();
     assert.ok(address !== null && typeof address === 'object');
-    const text = await new Promise<string>((resolve, reject) => {
-      let received = '';
-      const socket = connect(address.port, '127.0.0.1', () => socket.write('NONSENSE\r\n\r\n'));
-      socket.on('data', (data) => {
-        received += data;
+    const sent = (request: string) =>
+      new Promise<string>((resolve, reject) => {
+        let received = '';
+        const socket = connect(address.port, '127.0.0.1', () => socket.write(request));
+        socket.on('data', (data) => {
+          received += data;
+        });
+        socket.on('end', () => resolve(received));
+        socket.on('error', reject);
       });
-      socket.on('end', () => resolve(received));
-      socket.on('error', reject);
-    });
+    const text = await sent('NONSENSE\r\n\r\n');
     assert.match(text, /^HTTP\/1\.1 400 /);
     assert.equal(JSON.parse(text.split('\r\n\r\n')[1] ?? '').code, 'VALIDATION_FAILED');
+    const long = await sent(`GET /health?${'a'.repeat(17_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    assert.match(long, /^HTTP\/1\.1 431 /);
+    assert.equal(JSON.parse(long.split('\r\n\r\n')[1] ?? '').code, 'HEADERS_TOO_LARGE');
   });
 });
 
