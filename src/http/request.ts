@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
 import type { Actor, AuditSink, Reach, Role } from '../types.js';
+import { forwardedAddresses } from './forwarded.js';
 
 /** An authenticated caller. */
 export interface Principal {
@@ -67,6 +68,10 @@ export const requestIdentity = plugin(
     app.decorateRequest('refusal', null);
     app.addHook('onRequest', (request, reply, done) => {
       reply.header('x-request-id', request.id);
+      const { headers } = request.raw;
+      const forwarded = headers['x-forwarded-for'];
+      // Before anybody asks for `request.ip`.
+      if (forwarded !== undefined) headers['x-forwarded-for'] = forwardedAddresses(forwarded).join(',');
       done();
     });
   },
