@@ -1,5 +1,6 @@
 /** The headers of an OCSP answer (RFC 5019 §6.2). */
-import type { OcspAnswer, Period } from './responder.js';
+import type { Period } from './period.js';
+import type { OcspAnswer } from './responder.js';
 
 export const OCSP_RESPONSE = 'application/ocsp-response';
 

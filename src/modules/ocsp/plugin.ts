@@ -2,7 +2,8 @@
 import plugin from 'fastify-plugin';
 import type { Inventory } from '../../store/inventory.js';
 import type { Serial } from '../../types.js';
-import { OcspResponder, type SerialState } from './responder.js';
+import { OcspResponder } from './responder.js';
+import type { SerialState } from './serial-state.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

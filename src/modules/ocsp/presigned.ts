@@ -2,7 +2,9 @@
 
 import type { Serial } from '../../types.js';
 import type { Delegate } from './delegate.js';
-import type { OcspAnswer, Period, SerialState } from './responder.js';
+import type { Period } from './period.js';
+import type { OcspAnswer } from './responder.js';
+import type { SerialState } from './serial-state.js';
 import type { Tally } from './tallies.js';
 
 /** Answers kept, at about half a kilobyte each. The one signed longest ago goes first. */

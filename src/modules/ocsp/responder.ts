@@ -1,8 +1,7 @@
 /** The OCSP responder (RFC 6960, RFC 5019): bytes in, bytes out, and never an answer that the inventory contradicts. */
 import { createHash, type KeyObject } from 'node:crypto';
-import { secondsAfter, wholeSeconds } from '../../clock.js';
+import { wholeSeconds } from '../../clock.js';
 import { sequence } from '../../pki/der.js';
-import { publicKeyBits } from '../../pki/keys.js';
 import {
   assembleOcspResponse,
   buildResponseData,
@@ -12,17 +11,14 @@ import {
   readOcspRequest,
   type SingleResponse,
 } from '../../pki/ocsp.js';
-import type { Clock, KeyType, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
+import type { Clock, KeyType, Log, Serial } from '../../types.js';
 import { certifyDelegate, type Delegate, type DelegateIssuer, isDueForRotation } from './delegate.js';
+import { IssuerHashes } from './issuer-hashes.js';
+import { type Period, Periods } from './period.js';
 import { Presigned, PresignedAnswers } from './presigned.js';
 import { requestInPath } from './request-path.js';
+import { GOOD, isSame, type SerialState, statusFor, statusName } from './serial-state.js';
 import { Tallies } from './tallies.js';
-
-/** What the inventory knows of a serial number. */
-export interface SerialState {
-  readonly revoked_at: Timestamp | null;
-  readonly reason_revoked: RevocationReason | null;
-}
 
 export interface ResponderParts {
   authority: DelegateIssuer & {
@@ -39,19 +35,6 @@ export interface ResponderParts {
   onSigned?: (seconds: number) => void;
 }
 
-/** From when until when an answer holds: one object for all answers of a second. */
-export interface Period {
-  readonly thisUpdate: Date;
-  readonly nextUpdate: Date;
-  /** The same as HTTP writes them. */
-  readonly lastModified: string;
-  readonly expires: string;
-  /** From when on (ms) a new answer is signed instead. */
-  readonly staleAt: number;
-  /** What HTTP says of the period, until a second of the clock ends; see headers.ts. */
-  lines?: { readonly until: number; readonly text: string };
-}
-
 /** An answer and, where it may be cached, for how long (RFC 5019 §6). */
 export interface OcspAnswer {
   /** The DER, one character an octet: Node writes a string in one piece with the head of the response. */
@@ -65,14 +48,13 @@ export interface OcspAnswer {
 const REFRESH_FROM = 0.4;
 /** So many at a time, one after another: about a tenth of a second's work, most of it off the loop. */
 const REFRESHED_IN_ONE_GO = 2000;
-const HASHES = ['sha1', 'sha256', 'sha384', 'sha512'] as const;
 
 export class OcspResponder {
   /** How many answers of each kind have left. */
   readonly tallies = new Tallies();
   readonly #parts: ResponderParts;
-  /** Issuer name and key hash per algorithm, concatenated. */
-  readonly #issuer: Record<(typeof HASHES)[number], Buffer>;
+  readonly #issuer: IssuerHashes;
+  readonly #periods: Periods;
   readonly #presigned = new PresignedAnswers();
   /** Of delegates, which may still have answers in caches, and of others that no record tells of. */
   readonly #serials = new Set<Serial>();
@@ -81,17 +63,13 @@ export class OcspResponder {
   readonly #failed = this.tallies.of('failed', 'none');
   #delegate: Delegate;
   #rotation: Promise<void> | null = null;
-  #period: Period | null = null;
 
   private constructor(parts: ResponderParts, delegate: Delegate) {
     this.#parts = parts;
     this.#delegate = delegate;
     this.#serials.add(delegate.serial);
-    const { subject, subjectPublicKeyInfo } = parts.authority.certificate;
-    const key = publicKeyBits(subjectPublicKeyInfo);
-    const both = (hash: string) =>
-      Buffer.concat([createHash(hash).update(subject).digest(), createHash(hash).update(key).digest()]);
-    this.#issuer = { sha1: both('sha1'), sha256: both('sha256'), sha384: both('sha384'), sha512: both('sha512') };
+    this.#issuer = new IssuerHashes(parts.authority.certificate);
+    this.#periods = new Periods(parts.hours);
   }
 
   /** Certifies the first delegate and is ready to answer. */
@@ -176,7 +154,7 @@ export class OcspResponder {
       return MALFORMED;
     }
     const { certIds, nonce } = parsed;
-    if (!certIds.some((certId) => this.#isOurs(certId))) {
+    if (!certIds.some((certId) => this.#issuer.match(certId))) {
       this.#unauthorized.count += 1;
       return UNAUTHORIZED;
     }
@@ -240,7 +218,7 @@ export class OcspResponder {
   async #presign(certId: CertId, request: Buffer): Promise<{ answer: OcspAnswer; state: SerialState | undefined }> {
     const { serial } = certId;
     const state = this.stateOf(serial);
-    const cache = this.#periodFrom(wholeSeconds(this.#parts.clock.now()));
+    const cache = this.#periods.from(wholeSeconds(this.#parts.clock.now()));
     const signer = this.#delegate;
     const signed = await this.#sign([certId], null, cache, signer);
     const etag = `"${createHash('sha1').update(signed).digest('base64url')}"`;
@@ -255,7 +233,7 @@ export class OcspResponder {
   async #answerOnce(certIds: readonly CertId[], nonce: Buffer | null): Promise<OcspAnswer> {
     const [first] = certIds;
     const status = first && certIds.length === 1 ? statusName(this.#stateFor(first)) : 'several';
-    const period = this.#periodFrom(wholeSeconds(this.#parts.clock.now()));
+    const period = this.#periods.from(wholeSeconds(this.#parts.clock.now()));
     const signed = await this.#sign(certIds, nonce, period, this.#delegate);
     this.tallies.of(status, nonce === null ? 'miss' : 'nonce').count += 1;
     return { text: signed.toString('latin1'), cache: null, etag: '' };
@@ -282,38 +260,11 @@ export class OcspResponder {
     return assembleOcspResponse(data, signer.scheme, signature, [certificate]);
   }
 
-  #periodFrom(thisUpdate: Date): Period {
-    if (this.#period?.thisUpdate.getTime() === thisUpdate.getTime()) return this.#period;
-    const { hours } = this.#parts;
-    const nextUpdate = secondsAfter(thisUpdate, hours * 3600);
-    this.#period = {
-      thisUpdate,
-      nextUpdate,
-      lastModified: thisUpdate.toUTCString(),
-      expires: nextUpdate.toUTCString(),
-      staleAt: thisUpdate.getTime() + hours * 1_800_000,
-    };
-    return this.#period;
-  }
-
   #stateFor(certId: CertId): SerialState | undefined {
-    return this.#isOurs(certId) ? this.stateOf(certId.serial) : undefined;
-  }
-
-  #isOurs({ hash, issuerNameHash, issuerKeyHash }: CertId): boolean {
-    if (hash === null) return false;
-    const ours = this.#issuer[hash];
-    const half = ours.length / 2;
-    return (
-      issuerNameHash.length === half &&
-      issuerKeyHash.length === half &&
-      ours.compare(issuerNameHash, 0, half, 0, half) === 0 &&
-      ours.compare(issuerKeyHash, 0, half, half) === 0
-    );
+    return this.#issuer.match(certId) ? this.stateOf(certId.serial) : undefined;
   }
 }
 
-const GOOD: SerialState = { revoked_at: null, reason_revoked: null };
 const MALFORMED: OcspAnswer = { text: OCSP_ERROR.malformedRequest.toString('latin1'), cache: null, etag: '' };
 const INTERNAL_ERROR: OcspAnswer = { text: OCSP_ERROR.internalError.toString('latin1'), cache: null, etag: '' };
 const UNAUTHORIZED: OcspAnswer = { text: OCSP_ERROR.unauthorized.toString('latin1'), cache: null, etag: '' };
@@ -321,22 +272,4 @@ const UNAUTHORIZED: OcspAnswer = { text: OCSP_ERROR.unauthorized.toString('latin
 /** The shortest request for one CertID (RFC 6960 §4.1.1). */
 function plainRequest(certId: Buffer): Buffer {
   return sequence(sequence(sequence(sequence(certId))));
-}
-
-function statusFor(state: SerialState | undefined): SingleResponse['status'] {
-  if (state === undefined) return 'unknown';
-  if (state.revoked_at === null) return 'good';
-  return { revokedAt: new Date(state.revoked_at), reason: state.reason_revoked ?? 'unspecified' };
-}
-
-function statusName(state: SerialState | undefined): 'good' | 'revoked' | 'unknown' {
-  if (state === undefined) return 'unknown';
-  return state.revoked_at === null ? 'good' : 'revoked';
-}
-
-function isSame(a: SerialState | undefined, b: SerialState | undefined): boolean {
-  return (
-    a === b ||
-    (a !== undefined && b !== undefined && a.revoked_at === b.revoked_at && a.reason_revoked === b.reason_revoked)
-  );
 }
