@@ -74,6 +74,16 @@ describe('the process', () => {
     assert.match(second.output, new RegExp(`^certmate: .*in use.*\\b${pid}\\b`, 'm'));
   });
 
+  it('refuses a log directory in use: two servers on one audit trail would tear its chain apart', async (t) => {
+    const [one, other] = [await place(t), await place(t)];
+    const server = await running(t, one.env);
+    const second = run(main, { ...other.env, CERTMATE_LOG_DIR: one.env['CERTMATE_LOG_DIR'] as string });
+    assert.equal(second.status, 1);
+    assert.match(second.output, /^certmate: the log directory .* is in use by process \d+; .*CERTMATE_LOG_DIR\n$/);
+    await server.stop();
+    await (await running(t, other.env)).stop();
+  });
+
   it('stops with one line that names a bad setting', async (t) => {
     const { env } = await place(t);
     const { status, output } = run(main, { ...env, CERTMATE_CRL_HOURS: 'weekly' });

@@ -6,7 +6,7 @@ import { StartupError } from '../errors.js';
 import { openTrail } from '../modules/audit/open-trail.js';
 import type { AuditTrail } from '../modules/audit/trail.js';
 import { Folder } from '../store/folder.js';
-import { lockDirectory } from '../store/lock.js';
+import { lockDirectory, lockLogs } from '../store/lock.js';
 import { ownerOf } from '../store/owner.js';
 import type { Log } from '../types.js';
 import type { Arguments } from './arguments.js';
@@ -83,6 +83,7 @@ export async function withTrail<Result>(
   work: (audit: AuditTrail) => Promise<Result>,
   log: Log = errorLog,
 ): Promise<Result> {
+  const lock = await lockLogs(dirname(place.auditLogDir), place.dataDir);
   const keys = new KeyGenerator();
   try {
     const generateKey = () => keys.generate('ed25519');
@@ -94,5 +95,6 @@ export async function withTrail<Result>(
     }
   } finally {
     await keys.close();
+    await lock.release();
   }
 }

@@ -8,9 +8,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { type FileHandle, link, open, readdir, readFile, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DirectoryInUse } from '../errors.js';
+import { DirectoryInUse, StartupError } from '../errors.js';
 import { discard, makeDirectory, systemCode, writeNewFile } from './durable.js';
 
 const BEAT_MS = 5_000;
@@ -32,22 +32,48 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
+/** What a directory is for, and the setting that names it: for messages. */
+interface Purpose {
+  name: string;
+  setting: string;
+}
+
+const DATA: Purpose = { name: 'data directory', setting: 'CERTMATE_DATA_DIR' };
+const LOGS: Purpose = { name: 'log directory', setting: 'CERTMATE_LOG_DIR' };
+
 /**
- * Takes the directory for this process; makes it (0700) if there is none.
- * @throws DirectoryInUse naming the process that has it
+ * Takes the data directory for this process; makes it (0700) if there is none.
+ * @throws DirectoryInUse naming the process that has it; StartupError it cannot be made or written to
  */
 export async function lockDirectory(path: string): Promise<DirectoryLock> {
-  await makeDirectory(path);
+  return lock(path, DATA);
+}
+
+/**
+ * Takes the log directory likewise: two processes that add to one audit trail would tear its chain apart, whichever data
+ * they work on. Does nothing where it is the data directory, which is locked already.
+ * @throws DirectoryInUse; StartupError
+ */
+export async function lockLogs(path: string, dataDir: string): Promise<DirectoryLock> {
+  return resolve(path) === resolve(dataDir) ? { release: async () => undefined } : lock(path, LOGS);
+}
+
+async function lock(path: string, purpose: Purpose): Promise<DirectoryLock> {
   const file = join(path, 'lock');
   const content = JSON.stringify(currentOwner());
   // It appears under its name with its content, so nobody ever reads half a lock.
   const prepared = join(path, `.lock-${randomBytes(6).toString('hex')}`);
-  await writeNewFile(prepared, content, 0o600);
+  try {
+    await makeDirectory(path);
+    await writeNewFile(prepared, content, 0o600);
+  } catch (error) {
+    throw unusable(path, purpose, error);
+  }
   try {
     while (!(await placed(prepared, file))) {
       const found = await contentOf(file);
       const owner = parseOwner(found);
-      if (await isAlive(owner, file, prepared)) throw inUse(path, owner);
+      if (await isAlive(owner, file, prepared)) throw inUse(path, purpose, owner);
       if (await takeOver(found, file, prepared)) break;
     }
   } finally {
@@ -153,11 +179,17 @@ function parseOwner(content: string): Owner | null {
   }
 }
 
-function inUse(path: string, owner: Owner | null): DirectoryInUse {
+function inUse(path: string, { name, setting }: Purpose, owner: Owner | null): DirectoryInUse {
   const by = owner === null ? 'another process' : `process ${owner.pid}`;
-  return new DirectoryInUse(
-    `the data directory ${path} is in use by ${by}; stop that one first, or set CERTMATE_DATA_DIR`,
-  );
+  return new DirectoryInUse(`the ${name} ${path} is in use by ${by}; stop that one first, or set ${setting}`);
+}
+
+/** Whatever the system says: not allowed, read-only, a file, full. */
+function unusable(path: string, { name, setting }: Purpose, error: unknown): StartupError {
+  const code = systemCode(error) ?? systemCode((error as Error).cause) ?? 'an unknown error';
+  return new StartupError(`the ${name} ${path} cannot be written to (${code}); mend that, or set ${setting}`, {
+    cause: error,
+  });
 }
 
 function currentOwner(): Owner {

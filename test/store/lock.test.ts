@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { lockDirectory } from '../../src/store/lock.js';
+import { lockDirectory, lockLogs } from '../../src/store/lock.js';
 import { temporaryDirectory } from './records.js';
 
 /** Another process that holds the lock on a directory. */
@@ -26,6 +26,29 @@ test('a directory is locked by one process at a time, and the next is told which
   });
   assert.deepEqual(await readdir(path), ['lock']);
   assert.equal((await stat(join(path, 'lock'))).mode & 0o777, 0o600);
+});
+
+test('a log directory is locked likewise, by its own name, unless it is the data directory', async (t) => {
+  const path = join(await temporaryDirectory(t), 'logs');
+  const child = await holder(t, path);
+  await assert.rejects(lockLogs(path, '/elsewhere'), {
+    name: 'StartupError',
+    message: `the log directory ${path} is in use by process ${child.pid}; stop that one first, or set CERTMATE_LOG_DIR`,
+  });
+  await (await lockLogs(path, `${path}/`)).release();
+});
+
+test('a directory that cannot be written to is named in one line, with its setting', async (t) => {
+  const path = join(await temporaryDirectory(t), 'data');
+  await writeFile(path, 'a file');
+  await assert.rejects(lockDirectory(path), {
+    name: 'StartupError',
+    message: `the data directory ${path} cannot be written to (EEXIST); mend that, or set CERTMATE_DATA_DIR`,
+  });
+  await assert.rejects(lockLogs(join(path, 'logs'), '/elsewhere'), {
+    name: 'StartupError',
+    message: /^the log directory .* cannot be written to \(ENOTDIR\); mend that, or set CERTMATE_LOG_DIR$/,
+  });
 });
 
 test('a released directory can be locked again', async (t) => {

@@ -5,7 +5,7 @@ import type { Config } from '../../config.js';
 import { KeyGenerator } from '../../crypto/keygen.js';
 import { Scheduler } from '../../scheduler.js';
 import { Folder } from '../../store/folder.js';
-import { lockDirectory } from '../../store/lock.js';
+import { lockDirectory, lockLogs } from '../../store/lock.js';
 import { freeBytes } from '../../store/space.js';
 import type { Store } from '../../store/store.js';
 import { clearUnfinished } from '../../store/walk.js';
@@ -43,6 +43,8 @@ export const foundation = plugin(
     const lock = await lockDirectory(config.dataDir);
     // Hooks run last to first: the lock is given back when everything else has been closed.
     app.addHook('onClose', () => lock.release());
+    const logLock = await lockLogs(config.logDir, config.dataDir);
+    app.addHook('onClose', () => logLock.release());
     await assertNotResealing(config.dataDir);
     await clearUnfinished(config.dataDir);
     const onSynced = app.metrics.histogram(
