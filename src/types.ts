@@ -141,6 +141,7 @@ export type AuditOperation =
   | 'logout'
   | 'lockout'
   | 'key_create'
+  | 'key_rotate'
   | 'key_delete'
   | 'user_create'
   | 'user_update'

@@ -1,7 +1,8 @@
-/** `key create` and `user create`: through a server, or at the data directory, also before the first start. */
+/** `key create`, `key rotate` and `user create`: through a server, or at the data directory, also before the first start. */
 import { join } from 'node:path';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config.js';
+import { StartupError } from '../errors.js';
 import { newKeyFrom, newUserFrom } from '../modules/auth/input.js';
 import { openAccounts } from '../modules/auth/open-accounts.js';
 import { Folder } from '../store/folder.js';
@@ -53,6 +54,59 @@ export const keyCommand: Command = {
     else print(made.token);
   },
 };
+
+export const keyRotateCommand: Command = {
+  summary: 'replace the token of an API key; the new one is shown once',
+  details: [
+    'The present token is refused at once. Name, role, limits and the keys that were made with it stay. Through a server, a',
+    'key may replace its own token and those of keys that it has made; users with the role admin, and the token of',
+    'CERTMATE_API_TOKEN, any.',
+  ],
+  operands: { name: 'NAME|ID', least: 1, most: 1 },
+  options: { ...JSON_FLAG, ...REMOTE },
+  examples: ['key rotate portal', 'key rotate admin --url https://ca.example.com --token-file token > new-token'],
+  remote: true,
+  run: async (args) => {
+    const remote = await remoteOf(args);
+    const made =
+      remote === null
+        ? await withAccounts(async ({ keys }) => {
+            const { token, key } = await keys.rotate(idOf(args.operand, keys.list()), maker(), whoIsHere());
+            return { ...key, token };
+          })
+        : await rotateThere(remote, args.operand);
+    if (args.flag('json')) printJson(made);
+    else print(made.token);
+  },
+};
+
+async function rotateThere(remote: Remote, name: string): Promise<{ token: string }> {
+  const api = new Api(remoteTransport(remote), note);
+  try {
+    // Keys without the role admin cannot see others: they name themselves by their id.
+    const known = isKeyId(name) ? [] : (await api.json<{ keys: Named[] }>('GET', '/api/keys')).keys;
+    return await api.json('POST', `/api/keys/${idOf(name, known)}/rotate`);
+  } finally {
+    await api.close();
+  }
+}
+
+interface Named {
+  id: string;
+  name: string;
+}
+
+/** @throws StartupError there is no such key */
+function idOf(name: string, keys: readonly Named[]): string {
+  const found = keys.find((key) => key.id === name || key.name.toLowerCase() === name.toLowerCase());
+  if (found !== undefined) return found.id;
+  if (isKeyId(name)) return name;
+  throw new StartupError(`there is no API key ${name}`);
+}
+
+function isKeyId(text: string): boolean {
+  return /^key_[0-9a-f]{1,60}$/.test(text);
+}
 
 export const userCommand: Command = {
   summary: 'make a user of the dashboard',

@@ -19,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   renewals: async () => (await import('./renewals.js')).renewalsCommand,
   'renewals run': async () => (await import('./renewals.js')).renewalsRunCommand,
   'key create': async () => (await import('./accounts.js')).keyCommand,
+  'key rotate': async () => (await import('./accounts.js')).keyRotateCommand,
   'user create': async () => (await import('./accounts.js')).userCommand,
   backup: async () => (await import('./backup.js')).backupCommand,
   serve: async () => (await import('./serve.js')).serveCommand,

@@ -128,6 +128,8 @@ export const ACCESS: AccessTable = {
   'GET /api/keys': admin,
   'POST /api/keys': someAdmin,
   'DELETE /api/keys/:id': admin,
+  // Any key may replace its own token.
+  'POST /api/keys/:id/rotate': someViewer,
   'GET /api/audit': admin,
   'GET /api/audit/verify': admin,
   'GET /api/audit/export': admin,
@@ -201,6 +203,8 @@ export const ACCESS: AccessTable = {
   'POST /settings/users/:id/delete': admin,
   'GET /settings/keys': admin,
   'POST /settings/keys': admin,
+  'GET /settings/keys/:id/rotate': admin,
+  'POST /settings/keys/:id/rotate': admin,
   'GET /settings/keys/:id/delete': admin,
   'POST /settings/keys/:id/delete': admin,
   'GET /settings/rate-limits': admin,

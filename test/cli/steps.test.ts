@@ -111,6 +111,18 @@ describe('through a server, the command', () => {
     assert.equal((await run('batch', 'show', '00')).status, 1);
   });
 
+  it('replaces the token of a key, by its name or by itself', async () => {
+    const words = ['key', 'create', '--name', 'robot', '--role', 'viewer', '--json'];
+    const { token, id } = JSON.parse(await done(...words)) as { token: string; id: string };
+    const byName = (await done('key', 'rotate', 'Robot')).trim();
+    const as = (token: string, ...args: string[]) => certmate({ ...admin, CERTMATE_TOKEN: token }, ...args);
+    assert.equal((await as(token, 'list')).status, 1);
+    const byItself = (await as(byName, 'key', 'rotate', id)).stdout.trim();
+    assert.equal((await as(byName, 'list')).status, 1);
+    assert.equal((await as(byItself, 'list')).status, 0);
+    assert.match((await run('key', 'rotate', 'nobody')).stderr, /there is no API key nobody/);
+  });
+
   it('counts what there is', async () => {
     await issue('--cn', 'counted', '--usage', 'vpn');
     const counts = new Map(
@@ -182,6 +194,8 @@ it('the command does at the data directory what it does through a server', async
   assert.equal(await done('renewals', 'run'), '0 renewed, 0 skipped, 0 failed.\n');
   assert.equal(await done('delete', identifier), `deleted ${identifier}\n`);
   assert.match(await done('stats'), /^total\t0$/m);
+  // For whoever wants another first key, or has lost it.
+  assert.match(await done('key', 'rotate', 'admin'), /^cm_[\w-]{43}\n$/);
 });
 
 it('there is a command for every route that does something to certificates', () => {

@@ -171,6 +171,45 @@ export class ApiKeys {
   }
 
   /**
+   * Gives a key another token; the present one is refused from then on. Everything else about it stays, and so do the keys
+   * that were made with it. The token is in the answer and nowhere else.
+   * @param caller the key itself, whoever it descends from, or an administrator who is no key: a key that could replace any
+   *   other token would outlive its own maker
+   * @param actor whom the audit trail names
+   * @throws CertMateError FORBIDDEN, NOT_FOUND, CONFLICT for one that has expired
+   */
+  rotate(id: string, caller: Maker, actor: Actor): Promise<{ token: string; key: ApiKey }> {
+    return this.#options.exclusively(async () => {
+      const key = this.#byId.get(id);
+      if (key === undefined) throw new CertMateError('NOT_FOUND', `There is no API key ${id}.`);
+      if (!this.#mayRotate(id, caller)) {
+        throw new CertMateError(
+          'FORBIDDEN',
+          'A key is replaced with itself, by whoever made it, or by an administrator.',
+        );
+      }
+      if (key.expires_at !== null && new Date(key.expires_at) <= this.#options.clock.now()) {
+        throw new CertMateError('CONFLICT', `The API key ${key.name} has expired. Make another one.`);
+      }
+      const token = newToken();
+      const rotated: StoredKey = { ...key, prefix: token.slice(0, SHOWN), hash: hashToken(token) };
+      await this.#save(this.#keys.map((other) => (other === key ? rotated : other)));
+      await this.#record('key_rotate', rotated, actor);
+      return { token, key: this.#shown(rotated) };
+    });
+  }
+
+  #mayRotate(id: string, caller: Maker): boolean {
+    if (caller.id === id) return true;
+    const asKey = caller.id === undefined ? undefined : this.#byId.get(caller.id);
+    if (asKey === undefined) return caller.role === 'admin';
+    for (let maker = this.#byId.get(id)?.made_by; maker != null; maker = this.#byId.get(maker)?.made_by) {
+      if (maker === asKey.id) return true;
+    }
+    return false;
+  }
+
+  /**
    * Removes a key; its token is refused from then on, and so are those of the keys that were made with it.
    * @param actor whom the audit trail names; null leaves no line
    * @throws CertMateError NOT_FOUND, CONFLICT for the last way in as an administrator
@@ -183,7 +222,7 @@ export class ApiKeys {
       if (key.role === 'admin' && !this.#isWayIn(left)) {
         throw new CertMateError(
           'CONFLICT',
-          'Nobody would be an administrator without this key: those made with it end with it. Make a user with the role admin first.',
+          'Nobody would be an administrator without this key: those made with it end with it. Make a user with the role admin first; or replace its token, which keeps the key (POST /api/keys/:id/rotate).',
         );
       }
       const shown = this.#shown(key);

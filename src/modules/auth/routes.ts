@@ -31,6 +31,25 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
     },
   );
 
+  app.post(
+    '/keys/:id/rotate',
+    {
+      schema: {
+        summary: 'Replace the token of an API key',
+        description:
+          'The present token is refused at once; the new one is in this answer only. Name, role, limits and the keys that were ' +
+          'made with it stay. A key may replace its own token, and those of keys that it has made; administrators any.',
+        tags,
+        params: keyParams,
+        response: { 200: newApiKey },
+      },
+    },
+    async (request) => {
+      const { token, key } = await app.auth.rotate(request.params.id, callerOf(request), actorOf(request));
+      return { ...key, token };
+    },
+  );
+
   app.delete(
     '/keys/:id',
     {

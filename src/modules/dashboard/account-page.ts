@@ -80,6 +80,8 @@ export interface KeyRow {
   lastUsed: Moment | null;
   created: Moment;
   createdBy: string;
+  /** Empty for one that has expired. */
+  rotateHref: string;
   deleteHref: string;
 }
 
@@ -97,6 +99,7 @@ export function keyRow(key: ApiKey, now: Date): KeyRow {
     lastUsed: key.last_used_at === null ? null : moment(key.last_used_at, now),
     created: moment(key.created_at, now),
     createdBy: key.created_by,
+    rotateHref: expired ? '' : `${pathOf('keys')}/${key.id}/rotate`,
     deleteHref: `${pathOf('keys')}/${key.id}/delete`,
   };
 }

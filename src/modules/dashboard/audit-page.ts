@@ -66,6 +66,7 @@ const WHAT: Record<AuditEvent['operation'], string> = {
   logout: 'Signed out',
   lockout: 'Locked out',
   key_create: 'API key made',
+  key_rotate: 'API key replaced',
   key_delete: 'API key removed',
   user_create: 'User added',
   user_update: 'User changed',

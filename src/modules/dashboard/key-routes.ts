@@ -11,7 +11,7 @@ import {
   ROLES,
   readKeyForm,
 } from './account-page.js';
-import type { AccountParts } from './account-services.js';
+import type { AccountParts, ApiKey } from './account-services.js';
 import { pathOf } from './settings-page.js';
 import { showSettings } from './settings-routes.js';
 
@@ -19,6 +19,20 @@ type WithId = { Params: { id: string } };
 
 const LIST = pathOf('keys');
 const TITLE = 'API keys';
+
+const ROTATION = {
+  title: (name: string) => `Replace the token of ${name}?`,
+  warning:
+    'The present token is refused at once: whatever uses it needs the new one. Name, role, limits and the keys that were made with it stay.',
+  action: 'rotate',
+  button: 'Replace the token',
+};
+const REMOVAL = {
+  title: (name: string) => `Delete the API key ${name}?`,
+  warning: 'Its token is refused at once, and so are the keys that were made with it. This cannot be undone.',
+  action: 'delete',
+  button: 'Delete this key',
+};
 
 export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, input, clock, publicUrl }) => {
   const showList = (reply: FastifyReply, form: AccountForm) => {
@@ -31,42 +45,53 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
     );
   };
 
+  const showToken = (reply: FastifyReply, token: string, key: ApiKey, done: string) => {
+    const model = {
+      name: key.name,
+      what: 'token',
+      done,
+      secret: token,
+      advice:
+        'It is shown this once: only its hash is kept. Put it where the program that needs it finds it, and nowhere else.',
+      example: `curl -H "Authorization: Bearer ${token}" \\\n  ${publicUrl}/api/client-certs`,
+      back: LIST,
+      facts: keyRow(key, clock.now()),
+    };
+    return showSettings(reply, 'once', { key: 'keys', title: `The API key ${key.name}` }, model);
+  };
+
   app.get(LIST, (_request, reply) => showList(reply, blankKeyForm()));
 
   app.post(LIST, async (request, reply) => {
     const { typed, key: wanted } = readKeyForm(request.body, clock.now());
     try {
       const { token, key } = await keys.create(input.key(wanted), callerOf(request), actorOf(request));
-      const model = {
-        name: key.name,
-        what: 'token',
-        secret: token,
-        advice:
-          'It is shown this once: only its hash is kept. Put it where the program that needs it finds it, and nowhere else.',
-        example: `curl -H "Authorization: Bearer ${token}" \\\n  ${publicUrl}/api/client-certs`,
-        back: LIST,
-        facts: keyRow(key, clock.now()),
-      };
-      return showSettings(reply.code(201), 'once', { key: 'keys', title: `The API key ${key.name}` }, model);
+      return showToken(reply.code(201), token, key, 'The key is made.');
     } catch (error) {
       if (!(error instanceof CertMateError) || ![400, 403, 409].includes(error.status)) throw error;
       return showList(reply.code(error.status), { typed, problems: problemsOfAccount(error) });
     }
   });
 
-  const showRemoval = (request: FastifyRequest<WithId>, reply: FastifyReply, problem: string) => {
+  /** Asks before something is done to a key. */
+  const ask = (
+    request: FastifyRequest<WithId>,
+    reply: FastifyReply,
+    question: { title: (name: string) => string; warning: string; action: string; button: string },
+    problem: string,
+  ) => {
     const key = keys.list().find(({ id }) => id === request.params.id);
     if (key === undefined) throw new CertMateError('NOT_FOUND', 'There is no such API key. It may have been deleted.');
     const row = keyRow(key, clock.now());
     return showSettings(
       reply,
       'confirm',
-      { key: 'keys', title: `Delete the API key ${key.name}?` },
+      { key: 'keys', title: question.title(key.name) },
       {
         problem,
-        warning: 'Its token is refused at once, and so are the keys that were made with it. This cannot be undone.',
-        action: row.deleteHref,
-        button: 'Delete this key',
+        warning: question.warning,
+        action: `${LIST}/${key.id}/${question.action}`,
+        button: question.button,
         back: LIST,
         facts: [
           { label: 'Token', value: `${row.prefix}…` },
@@ -78,7 +103,24 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
     );
   };
 
-  app.get<WithId>(`${LIST}/:id/delete`, (request, reply) => showRemoval(request, reply, ''));
+  const askRotation = (request: FastifyRequest<WithId>, reply: FastifyReply, problem: string) =>
+    ask(request, reply, ROTATION, problem);
+  const askRemoval = (request: FastifyRequest<WithId>, reply: FastifyReply, problem: string) =>
+    ask(request, reply, REMOVAL, problem);
+
+  app.get<WithId>(`${LIST}/:id/rotate`, (request, reply) => askRotation(request, reply, ''));
+
+  app.post<WithId>(`${LIST}/:id/rotate`, async (request, reply) => {
+    try {
+      const { token, key } = await keys.rotate(request.params.id, callerOf(request), actorOf(request));
+      return await showToken(reply, token, key, 'The token is replaced; the one before is refused from now on.');
+    } catch (error) {
+      if (!(error instanceof CertMateError) || ![403, 409].includes(error.status)) throw error;
+      return askRotation(request, reply.code(error.status), error.message);
+    }
+  });
+
+  app.get<WithId>(`${LIST}/:id/delete`, (request, reply) => askRemoval(request, reply, ''));
 
   app.post<WithId>(`${LIST}/:id/delete`, async (request, reply) => {
     try {
@@ -87,7 +129,7 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
       return await reply.redirect(LIST, 303);
     } catch (error) {
       if (!(error instanceof CertMateError) || error.status !== 409) throw error;
-      return showRemoval(request, reply.code(409), error.message);
+      return askRemoval(request, reply.code(409), error.message);
     }
   });
 };

@@ -144,6 +144,12 @@ export const API_STEPS: Record<string, Step> = {
     const answer = await stage.call('POST', '/api/keys', { name: stage.name('key'), role: 'viewer' });
     return { answer, operation: 'key_create', resource_type: 'api_key', resource_id: idIn(answer) };
   },
+  'POST /api/keys/:id/rotate': async (stage) => {
+    // A key replaces the tokens of those that it has made.
+    const id = idIn(await stage.call('POST', '/api/keys', { name: stage.name('key'), role: 'viewer' }));
+    const answer = await stage.call('POST', `/api/keys/${id}/rotate`);
+    return { answer, operation: 'key_rotate', resource_type: 'api_key', resource_id: id };
+  },
   'DELETE /api/keys/:id': async (stage) => {
     const id = await stage.key();
     const answer = await stage.call('DELETE', `/api/keys/${id}`);

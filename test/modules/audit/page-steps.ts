@@ -136,6 +136,12 @@ export const PAGE_STEPS: Record<string, Step> = {
     const { id } = stage.built.app.auth.list().find((key) => key.name === name) ?? { id: 'none was made' };
     return { answer, operation: 'key_create', resource_type: 'api_key', resource_id: id };
   },
+  'POST /settings/keys/:id/rotate': async (stage) => {
+    // Whoever has signed in with a key replaces the tokens of those that it has made.
+    const { id } = (await stage.call('POST', '/api/keys', { name: stage.name('key'), role: 'viewer' })).json();
+    const answer = await stage.form(`/settings/keys/${id}/rotate`);
+    return { answer, operation: 'key_rotate', resource_type: 'api_key', resource_id: id };
+  },
   'POST /settings/keys/:id/delete': async (stage) => {
     const id = await stage.key();
     const answer = await stage.form(`/settings/keys/${id}/delete`);

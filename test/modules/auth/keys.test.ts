@@ -102,6 +102,60 @@ describe('API keys', () => {
     await assert.rejects(app.auth.remove(key.id), { code: 'CONFLICT' });
   });
 
+  test('the first admin key can be replaced without anybody’s help; everything made with it stays', async (t) => {
+    const app = await smallApp(t);
+    const first = app.auth.firstToken;
+    const [only] = app.auth.list();
+    const headers = bearer(first);
+    const offspring = (
+      await app.inject({ method: 'POST', url: '/api/keys', headers, payload: { name: 'ci', role: 'admin' } })
+    ).json();
+    const url = `/api/keys/${only?.id}/rotate`;
+    const refused = await app.inject({ method: 'POST', url, headers: bearer(offspring.token) });
+    assert.equal(refused.statusCode, 403, 'or it would outlive its maker');
+    const rotated = await app.inject({ method: 'POST', url, headers });
+    assert.equal(rotated.statusCode, 200, rotated.body);
+    assert.equal(rotated.headers['cache-control'], 'no-store');
+    const { token, ...key } = rotated.json();
+    assert.deepEqual({ ...key, last_used_at: null }, { ...only, prefix: token.slice(0, 8), last_used_at: null });
+    assert.equal(
+      (await app.inject({ url: '/api/keys', headers })).statusCode,
+      401,
+      'the token before is refused at once',
+    );
+    for (const fresh of [token, offspring.token]) {
+      assert.equal((await app.inject({ url: '/api/keys', headers: bearer(fresh) })).statusCode, 200);
+    }
+  });
+
+  test('a key replaces its own token and those of its offspring, whatever its role; no others', async (t) => {
+    const clock = new TestClock();
+    const app = await smallApp(t, { clock });
+    const admin = await tokenFor(app, 'admin');
+    const viewer = await tokenFor(app, 'viewer');
+    const make = async (headers: object, payload: object) =>
+      (await app.inject({ method: 'POST', url: '/api/keys', headers: { ...headers }, payload })).json();
+    const child = await make(admin.headers, { name: 'child', role: 'admin' });
+    const grandchild = await make(bearer(child.token), {
+      name: 'grandchild',
+      role: 'viewer',
+      expires_at: '2026-11-21T20:39:00Z',
+    });
+    const rotate = async (id: string, token: string) => {
+      const answer = await app.inject({ method: 'POST', url: `/api/keys/${id}/rotate`, headers: bearer(token) });
+      return { status: answer.statusCode, token: answer.json().token as string };
+    };
+    const own = await rotate(viewer.key.id, viewer.token);
+    assert.equal(own.status, 200);
+    assert.equal((await rotate(admin.key.id, own.token)).status, 403);
+    assert.equal((await rotate('key_000000000000', own.token)).status, 404);
+    assert.equal((await rotate(grandchild.id, admin.token)).status, 200);
+    assert.equal((await rotate(viewer.key.id, admin.token)).status, 403, 'somebody else’s');
+    assert.equal((await rotate(admin.key.id, child.token)).status, 403, 'its maker’s');
+    clock.advance(60);
+    assert.equal((await rotate(grandchild.id, admin.token)).status, 409);
+  });
+
   test('a key never gets more than its maker’s role', async (t) => {
     const app = await smallApp(t);
     const wanted = { name: 'climber', role: 'admin', expires_at: null } as const;
