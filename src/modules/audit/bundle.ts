@@ -5,8 +5,9 @@ import { ZipFile } from 'yazl';
 import { timestamp } from '../../clock.js';
 import type { Actor } from '../../types.js';
 import { keyId } from './checkpoint.js';
+import type { Snapshot } from './snapshot.js';
 import { CHECKPOINT_FILE, HEAD_FILE } from './stored.js';
-import type { AuditTrail, Snapshot } from './trail.js';
+import type { AuditTrail } from './trail.js';
 
 /**
  * Records that the trail is taken away, then gives it: the line is in it.

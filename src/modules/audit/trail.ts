@@ -15,36 +15,18 @@ import { timestamp } from '../../clock.js';
 import type { Signer } from '../../crypto/signer.js';
 import { CertMateError } from '../../errors.js';
 import type { AuditEvent, AuditSink, Clock, Log, Timestamp } from '../../types.js';
-import { CHECKPOINT_EVERY, type Checkpoint, readCheckpoint } from './checkpoint.js';
+import { CHECKPOINT_EVERY, readCheckpoint } from './checkpoint.js';
 import { formatLine, GENESIS, type Link, parseLine } from './line.js';
-import { type AuditPage, type AuditQuery, AuditSearch, type SearchedFile } from './query.js';
+import { type AuditPage, type AuditQuery, AuditSearch } from './query.js';
 import { resume, structuralBreak } from './resume.js';
 import { type Limits, Segment } from './segment.js';
 import { type AuditFiles, auditSigner } from './signing-key.js';
+import { type Snapshot, takeSnapshot } from './snapshot.js';
 import { Statements } from './statements.js';
-import { CHECKPOINT_FILE, readHead } from './stored.js';
+import { readHead } from './stored.js';
+import { type GrowingFile, type LogFiles, linesOfLast } from './trail-files.js';
+import { Verifications } from './verifications.js';
 import { type Evidence, type Verification, verifyLog } from './verify.js';
-
-/** A file that only grows; what was appended is on disk when the promise resolves, in the order of the calls. */
-interface GrowingFile {
-  /** Bytes of the lines in it. */
-  readonly size: number;
-  append(line: string): Promise<void>;
-  lastLine(): Promise<string | null>;
-  close(): Promise<void>;
-}
-
-/** A log of several files, of which the last one grows: store/rotating-log.ts. */
-export interface LogFiles extends GrowingFile {
-  readonly files: readonly TrailFile[];
-  rotate(first: number): Promise<boolean>;
-  still<Result>(work: () => Promise<Result>): Promise<Result>;
-}
-
-export interface TrailFile extends SearchedFile {
-  size(): Promise<number>;
-  bytes(from: number, to: number): AsyncGenerator<Buffer, void, undefined>;
-}
 
 export interface TrailOptions {
   log: LogFiles;
@@ -59,15 +41,6 @@ export interface TrailOptions {
   generateKey: () => Promise<KeyObject>;
   clock: Clock;
   report: Log;
-}
-
-/** The log at one moment: what is written later is not in it. */
-export interface Snapshot {
-  /** Oldest first. */
-  files: { name: string; bytes(): AsyncIterable<Buffer> }[];
-  checkpoints: { name: string; bytes(): AsyncIterable<Buffer> };
-  /** Signed: how far it reaches. */
-  head: Checkpoint;
 }
 
 interface Waiting {
@@ -89,8 +62,7 @@ export class AuditTrail implements AuditSink {
   #size: number;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
-  #verifying: Promise<Verification> | null = null;
-  #verified: { at: Timestamp; result: Verification } | null = null;
+  readonly #verifications: Verifications;
   #closed = false;
   /** What is wrong, in words for an operator; null if nothing is known to be. */
   #problem: string | null;
@@ -113,6 +85,7 @@ export class AuditTrail implements AuditSink {
     this.#size = options.log.size;
     this.#last = start.last;
     this.#statements = new Statements(options, signer, () => this.#last, start.covered);
+    this.#verifications = new Verifications(() => this.#verify(), options.clock);
     this.#problem = start.problem;
     this.#lasting = start.lasting;
   }
@@ -178,12 +151,12 @@ export class AuditTrail implements AuditSink {
 
   /** When the whole trail was verified last, by this process, and with what outcome; null if never. */
   get verified(): { at: Timestamp; result: Verification } | null {
-    return this.#verified;
+    return this.#verifications.last;
   }
 
   /** Whether a verification is running. */
   get verifying(): boolean {
-    return this.#verifying !== null;
+    return this.#verifications.running;
   }
 
   /**
@@ -225,30 +198,15 @@ export class AuditTrail implements AuditSink {
   }
 
   /** Everything that is on disk now. It may be read slowly: neither new lines nor new files get into it. */
-  async snapshot(): Promise<Snapshot> {
+  snapshot(): Promise<Snapshot> {
     const { log, checkpoints } = this.#options;
     const [link, size] = [this.#last, this.#size];
-    const live = log.files.at(-1);
-    const files = log.files.map((file) => ({
-      file,
-      bytes: () => (file === live ? file.bytes(0, size) : file.bytes(0, Number.POSITIVE_INFINITY)),
-    }));
-    const statements = checkpoints.lines();
-    const head = await this.#statements.sign(link);
-    // The names are taken last: the file that grew may have been closed meanwhile, and then has one of its own.
-    return {
-      files: files.map(({ file, bytes }) => ({ name: file.name, bytes })),
-      checkpoints: { name: CHECKPOINT_FILE, bytes: () => asBytes(statements) },
-      head,
-    };
+    return takeSnapshot(log, checkpoints, size, () => this.#statements.sign(link));
   }
 
   /** Reads the whole log from its files and checks every line and signature; callers at the same time share one run. */
   verify(): Promise<Verification> {
-    this.#verifying ??= this.#verify().finally(() => {
-      this.#verifying = null;
-    });
-    return this.#verifying;
+    return this.#verifications.run();
   }
 
   /** Waits for what was recorded, signs the end of the log, and lets go of the files. */
@@ -325,13 +283,12 @@ export class AuditTrail implements AuditSink {
   }
 
   async #verify(): Promise<Verification> {
-    const { log, stored, clock, report } = this.#options;
+    const { log, stored, report } = this.#options;
     const result = await log.still(async () => {
       // What is on disk now must still be there when the files have been read.
       const head = this.#last;
       return verifyLog({ ...(await stored()), head, publicKey: this.#signer.publicKey });
     });
-    this.#verified = { at: timestamp(clock.now()), result };
     // Files that were put back as they were are in order again.
     if (result.first_bad === null) this.#problem = this.#lasting;
     else {
@@ -340,13 +297,4 @@ export class AuditTrail implements AuditSink {
     }
     return result;
   }
-}
-
-async function* asBytes(lines: AsyncIterable<string>): AsyncGenerator<Buffer, void, undefined> {
-  for await (const line of lines) yield Buffer.from(`${line}\n`);
-}
-
-async function* linesOfLast({ files, size }: LogFiles): AsyncGenerator<string, void, undefined> {
-  const live = files.at(-1);
-  if (live !== undefined) yield* live.lines(0, size);
 }
