@@ -1,6 +1,6 @@
 /** Every setting, read once from the environment. The only reader of `process.env`. */
 import { existsSync, readFileSync } from 'node:fs';
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { validate as validateCron } from 'node-cron';
@@ -56,7 +56,7 @@ export interface Config {
   logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 }
 
-const flag = z.enum(['on', 'off']).transform((value) => value === 'on');
+const flag = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on');
 const wholeNumber = (least: number, most: number) =>
   z
     .string()
@@ -89,7 +89,13 @@ const proxies = z.string().transform((text, context) => {
 });
 
 const settings = z.object({
-  CERTMATE_HOST: z.string().default('127.0.0.1'),
+  CERTMATE_HOST: z
+    .string()
+    .refine(
+      (host) => isIP(host) !== 0 || /^[a-z\d](?:[a-z\d.-]*[a-z\d])?$/i.test(host),
+      'must be an IP address (IPv6 without brackets) or a host name',
+    )
+    .default('127.0.0.1'),
   CERTMATE_PORT: wholeNumber(0, 65535).default(8000),
   CERTMATE_PUBLIC_URL: publicUrl.optional(),
   CERTMATE_TLS: oneOf(['off', 'self', 'files']).default('off'),
@@ -201,6 +207,23 @@ export function readKeySecret(path: string): string {
   const parsed = settings.shape.CERTMATE_KEY_ENCRYPTION.safeParse(text);
   if (!parsed.success) throw new StartupError(`the secret in ${path} ${parsed.error.issues[0]?.message}`);
   return text;
+}
+
+/** What the command reads besides. */
+const COMMAND_SETTINGS = ['CERTMATE_URL', 'CERTMATE_TOKEN', 'CERTMATE_TOKEN_FILE'];
+/** Kubernetes gives every container such variables for a service named certmate. */
+const SERVICE_LINKS = /^CERTMATE_(?:SERVICE|PORT)_/;
+
+/** Variables that are named like settings and are none: misspelt, most likely, and so without the effect that was meant. */
+export function unknownSettings(environment: NodeJS.ProcessEnv = process.env): string[] {
+  const known = new Set([
+    ...Object.keys(settings.shape),
+    ...SECRETS.map((name) => `${name}_FILE`),
+    ...COMMAND_SETTINGS,
+  ]);
+  return Object.keys(environment).filter(
+    (name) => name.startsWith('CERTMATE_') && !known.has(name) && !SERVICE_LINKS.test(name),
+  );
 }
 
 /** What the command is told besides: a server to go through, and whether colours are welcome. */

@@ -1,7 +1,7 @@
 /** The process: configuration in, app built, listening, files read again on SIGHUP, drained on SIGTERM. Nothing else. */
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
-import { type Config, readConfig } from './config.js';
+import { type Config, readConfig, unknownSettings } from './config.js';
 import { StartupError } from './errors.js';
 import { orExit } from './exit.js';
 import { standardOutput } from './log.js';
@@ -14,6 +14,7 @@ const IMPATIENCE = 1000;
 /** Serves until SIGTERM or SIGINT. @throws StartupError what stops the start */
 async function serve(config: Config): Promise<void> {
   const app = await buildApp({ config });
+  for (const name of unknownSettings()) app.log.warn(`there is no setting ${name}: is it misspelt?`);
   const { firstToken } = app.auth;
   obeySignals(app);
   try {
@@ -69,8 +70,16 @@ async function listen(app: FastifyInstance, { host, port, httpPort, tls }: Confi
     await app.listenPlainly(host);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw new StartupError(`cannot listen on ${host}:${wanted} (${code})`, { cause });
+    const place = `${host.includes(':') ? `[${host}]` : host}:${wanted}`;
+    const setting = wanted === port ? 'CERTMATE_PORT' : 'CERTMATE_HTTP_PORT';
+    throw new StartupError(`cannot listen on ${place} (${code}): ${remedyOf(code, setting)}`, { cause });
   }
+}
+
+function remedyOf(code: string | undefined, setting: string): string {
+  if (code === 'EADDRINUSE') return `another program has this port; stop that one, or set ${setting}`;
+  if (code === 'EACCES') return `this port needs a privilege; set ${setting} to one from 1024 on`;
+  return 'set CERTMATE_HOST to an address of this machine';
 }
 
 /** Reads again what operators change while the server runs. What cannot be read leaves everything as it was. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { readCommandSettings, readConfig } from '../src/config.js';
+import { readCommandSettings, readConfig, unknownSettings } from '../src/config.js';
 import { StartupError } from '../src/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'certmate-config-'));
@@ -14,6 +14,20 @@ function file(name: string, content: string): string {
   writeFileSync(path, content);
   return path;
 }
+
+describe('a variable that is no setting', () => {
+  it('is told from those that are, and from what Kubernetes adds', () => {
+    const known = {
+      CERTMATE_HOST: '::1',
+      CERTMATE_API_TOKEN_FILE: '/token',
+      CERTMATE_URL: 'http://localhost',
+      HOME: '/',
+    };
+    const linked = { CERTMATE_SERVICE_HOST: '10.0.0.1', CERTMATE_PORT_8000_TCP: 'tcp://10.0.0.1:8000' };
+    assert.deepEqual(unknownSettings({ ...known, ...linked }), []);
+    assert.deepEqual(unknownSettings({ CERTMATE_DATADIR: '/data' }), ['CERTMATE_DATADIR']);
+  });
+});
 
 describe('settings', () => {
   it('have the documented defaults', () => {
@@ -129,6 +143,8 @@ describe('settings', () => {
     ['CERTMATE_CRL_HOURS', '1.5'],
     ['CERTMATE_OCSP_HOURS', '0'],
     ['CERTMATE_RATE_LIMITS', 'maybe'],
+    ['CERTMATE_HOST', '[::1]'],
+    ['CERTMATE_HOST', 'http://localhost'],
     ['CERTMATE_TRUST_PROXY', '1'],
     ['CERTMATE_TRUST_PROXY', '10.0.0.0/33'],
     ['CERTMATE_AUDIT_MAX_MB', '0'],

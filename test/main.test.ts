@@ -98,10 +98,23 @@ describe('the process', () => {
     const busy = { ...other.env, CERTMATE_PORT: env['CERTMATE_PORT'] as string };
     const { status, output } = run(main, busy);
     assert.equal(status, 1);
-    assert.match(output, /^certmate: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\)$/m);
+    assert.match(
+      output,
+      /^certmate: cannot listen on 127\.0\.0\.1:\d+ \(EADDRINUSE\): another program has this port; .*CERTMATE_PORT$/m,
+    );
     assert.match(output, TOKEN, 'the key that was made on this first start is shown all the same');
     await server.stop();
     await (await running(t, other.env)).stop();
+  });
+
+  it('says which setting it is when the address is not its own, and warns of variables that are none', async (t) => {
+    const { env } = await place(t);
+    const misspelt = { CERTMATE_CA_PASSPHRSE: 'correct horse', CERTMATE_SERVICE_HOST: '10.0.0.1' };
+    const { status, output } = run(main, { ...env, ...misspelt, CERTMATE_HOST: '192.0.2.1' });
+    assert.equal(status, 1);
+    assert.match(output, /^certmate: cannot listen on 192\.0\.2\.1:\d+ \(EADDRNOTAVAIL\): set CERTMATE_HOST/m);
+    assert.match(output, /there is no setting CERTMATE_CA_PASSPHRSE: is it misspelt\?/);
+    assert.doesNotMatch(output, /SERVICE_HOST|correct horse/);
   });
 
   it('stops without a ca.key beside ca.crt (CertMate)', async (t) => {
