@@ -155,6 +155,11 @@ export const SCENES: readonly Scene[] = [
   { name: 'API keys', route: 'GET /settings/keys', path: '/settings/keys' },
   { name: 'an API key, shown once', route: 'GET /settings/keys', path: '/settings/keys', steps: makeKey },
   {
+    name: 'replacing the token of an API key',
+    route: 'GET /settings/keys/:id/rotate',
+    path: (here) => `/settings/keys/${here.key}/rotate`,
+  },
+  {
     name: 'deleting an API key',
     route: 'GET /settings/keys/:id/delete',
     path: (here) => `/settings/keys/${here.key}/delete`,
