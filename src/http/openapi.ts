@@ -8,6 +8,7 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
 import type { AccessRow } from './access.js';
+import { DOCS_THEME } from './docs-theme.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -98,7 +99,16 @@ export const openapi = plugin(
     await app.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: DOCS_CSP,
-      uiConfig: { validatorUrl: null, persistAuthorization: false, tryItOutEnabled: false },
+      theme: DOCS_THEME,
+      uiConfig: {
+        // Without the bar for other descriptions: there is this one.
+        layout: 'BaseLayout',
+        validatorUrl: null,
+        persistAuthorization: false,
+        tryItOutEnabled: false,
+        // Its colours have too little contrast.
+        syntaxHighlight: false,
+      },
     });
     app.get(
       '/openapi.json',
@@ -136,7 +146,8 @@ function policyOf(route: RouteOptions, schema: Record<string, unknown>): Record<
   const { access = PUBLIC, errors = [] } = route.config ?? {};
   const guarded = access.role !== 'public';
   const changes = guarded && route.method !== 'GET';
-  const takesInput = ['body', 'querystring', 'params'].some((part) => schema[part] !== undefined);
+  // A body that is no JSON, or that is not asked for, is refused everywhere.
+  const takesInput = changes || ['body', 'querystring', 'params'].some((part) => schema[part] !== undefined);
   const statuses = [
     ...(takesInput ? [400] : []),
     ...(guarded ? [401, 403] : []),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { build } from '../build.js';
 import { smallApp } from './small-app.js';
 
 const pages: FastifyPluginAsyncZod = async (app) => {
@@ -77,6 +78,16 @@ describe('the description of the API', () => {
     const used = [...body.matchAll(/#\/components\/schemas\/([^"]+)/g)].map(([, name]) => name ?? '');
     assert.deepEqual(named, [...new Set(used)].sort());
     assert.ok(named.includes('Error') && named.includes('ApiKey'));
+  });
+
+  test('has patterns that every kind of client understands: Python and RE2 know no Unicode escapes, RE2 no looking ahead', async (t) => {
+    const { app } = await build(t);
+    const { body } = await app.inject('/openapi.json');
+    const patterns = [...body.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(
+      ([, text = '""']) => JSON.parse(text) as string,
+    );
+    assert.ok(patterns.length > 3);
+    for (const pattern of new Set(patterns)) assert.doesNotMatch(pattern, /\\[pPu]|\(\?[=!<]/);
   });
 
   test('its explorer comes from this server alone', async (t) => {

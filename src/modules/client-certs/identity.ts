@@ -3,7 +3,7 @@ import { CertMateError } from '../../errors.js';
 import { formatGeneralName, type GeneralName, parseGeneralName } from '../../pki/general-names.js';
 import { encodeName, type NameAttribute } from '../../pki/names.js';
 import type { CertificationRequest } from '../../pki/request.js';
-import { isCountry, tidyName, VISIBLE } from './name-text.js';
+import { isCountry, isVisible, tidyName } from './name-text.js';
 import type { IssueRequest } from './schema.js';
 
 /** The subject's attributes as the record keeps them. */
@@ -83,7 +83,7 @@ export function identityOf(request: IdentityRequest, csr: RequestedIdentity | nu
     if ([...value].length > LONGEST[field]) {
       invalid(field, `is ${[...value].length} characters long in the CSR's ${type}; ${LONGEST[field]} are allowed`);
     }
-    if (!VISIBLE.test(value)) invalid(field, `has control or invisible characters in the CSR's ${type}`);
+    if (!isVisible(value)) invalid(field, `has control or invisible characters in the CSR's ${type}`);
   }
   if (subject.country !== null && !isCountry(subject.country)) {
     invalid('country', `is no ISO 3166 code in the CSR's C; give the right one with the request`);
