@@ -6,6 +6,7 @@ import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { actorOf } from '../../http/request.js';
 import { Batches, type Order } from './batch.js';
+import { issueNowOnce } from './issue-now-once.js';
 import type { Viewer } from './jobs.js';
 import {
   type BatchRequest,
@@ -25,11 +26,11 @@ const PATH = '/client-certs/batch';
 /** The largest table (octets). */
 const BODY_LIMIT = 16 * 1024 * 1024;
 
-/** What a repeated POST carries to get the job that the first one began. */
+/** What a repeated POST carries to get the answer of the first one, or the job that it began. */
 const IDEMPOTENCY_KEY = 'idempotency-key';
 
 export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { batches } = app;
+  const { batches, idempotency } = app;
   const { jobs } = batches;
   const find = (request: FastifyRequest<{ Params: { job: string } }>) =>
     jobs.find(request.params.job, viewerOf(request));
@@ -44,6 +45,9 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
       bodyLimit: BODY_LIMIT,
       schema: {
         summary: 'Issue up to 30 000 certificates from a table; more than 100 in the background',
+        description:
+          'Sent again with the same Idempotency-Key, it issues nothing twice: it gives the first answer, or the job that ' +
+          'the first call began.',
         tags,
         querystring: batchQuery,
         body: {
@@ -56,11 +60,16 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
       const { order, dryRun } = await orderOf(batches, request.body as BatchRequest | Buffer, request.query);
       if (dryRun) return reply.code(200).send(await batches.judge(order, actorOf(request)));
       const background = asksForBackground(request);
-      if (Batches.isSmall(order) && !background) {
-        return reply.code(201).send(await batches.issueNow(order, actorOf(request)));
-      }
       const key = request.headers[IDEMPOTENCY_KEY];
       const once = typeof key === 'string' && key !== '' ? `key ${key}` : null;
+      if (Batches.isSmall(order) && !background) {
+        const issueNow = () => batches.issueNow(order, actorOf(request));
+        if (once === null) return reply.code(201).send(await issueNow());
+        const call = { caller: viewerOf(request).id, key: `batch ${once}`, request: order };
+        const { result, replayed } = await issueNowOnce(idempotency, call, issueNow);
+        if (replayed) reply.header('Idempotent-Replayed', 'true');
+        return reply.code(201).send(result);
+      }
       const job = await batches.issueLater(order, viewerOf(request), actorOf(request), once);
       if (background) reply.header('Preference-Applied', 'respond-async');
       return reply.code(202).header('Location', `/api${PATH}/${job.id}`).send(jobs.view(job));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
 import { type Built, build } from '../../build.js';
@@ -79,6 +81,48 @@ describe('a batch of up to 100 rows', () => {
     assert.equal(certificates[1].common_name, 'Dr. Carol, MD');
     const alice = (await built.call('viewer', { url: `/api/client-certs/${certificates[0].identifier}` })).json();
     assert.deepEqual(alice.subject_alt_names.slice(0, 2), ['dns:a.example.com', 'ip:10.0.0.1']);
+  });
+
+  test('sent again with the same Idempotency-Key gives the first answer, also after a restart, and issues nothing twice', async (t) => {
+    const built = await build(t);
+    const key = { 'idempotency-key': 'order-4711' };
+    const table = { headers: ['common_name'], rows: [['alice'], ['']] };
+    const [first, meanwhile] = await Promise.all([postJson(built, table, key), postJson(built, table, key)]);
+    assert.equal(first.statusCode, 201, first.body);
+    assert.deepEqual([first.json().successful, first.json().failed], [1, 1]);
+    assert.deepEqual(meanwhile.json(), first.json());
+    const other = await postJson(built, { ...table, rows: [['bob']] }, key);
+    assert.equal(other.statusCode, 409);
+    assert.equal((await postJson(built, table, { 'idempotency-key': 'order-4712' })).json().successful, 1);
+    const { tokens } = built;
+    await built.app.close();
+    const again = await build(t, { config: built.config });
+    const headers = { ...key, authorization: `Bearer ${tokens.operator}` };
+    const replayed = await postJson(again, table, headers);
+    assert.equal(replayed.headers['idempotent-replayed'], 'true');
+    assert.deepEqual(replayed.json(), first.json());
+    assert.equal(await inventorySize(again), 2);
+  });
+
+  test('that failed as a whole is not remembered; one that the server stopped in is not begun again', async (t) => {
+    const built = await build(t);
+    const key = { 'idempotency-key': 'order-1' };
+    assertRefused(await postJson(built, { headers: ['nothing'], rows: [['alice']] }, key), /column/);
+    assert.equal((await postJson(built, { headers: ['common_name'], rows: [['alice']] }, key)).statusCode, 201);
+
+    const folder = join(built.config.dataDir, 'idempotency');
+    for (const name of await readdir(folder)) {
+      const entry = JSON.parse(await readFile(join(folder, name), 'utf8'));
+      await writeFile(join(folder, name), JSON.stringify({ ...entry, body: null }));
+    }
+    const { tokens } = built;
+    await built.app.close();
+    const again = await build(t, { config: built.config });
+    const headers = { ...key, authorization: `Bearer ${tokens.operator}` };
+    const cut = await postJson(again, { headers: ['common_name'], rows: [['alice']] }, headers);
+    assert.equal(cut.statusCode, 409, cut.body);
+    assert.match(cut.json().message, /stopped in the middle/);
+    assert.equal(await inventorySize(again), 1);
   });
 
   test('has one audit line at its start and one at its end, and one for each certificate', async (t) => {
