@@ -20,6 +20,7 @@ export function apiScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync
       done();
     });
     await takeSessions(app);
+    app.addHook('preParsing', (request, _reply, _payload, done) => done(compressedBody(request)));
     app.addHook('preValidation', (request, _reply, done) => done(unexpectedBody(request)));
     for (const route of routes) await app.register(route);
   };
@@ -68,6 +69,13 @@ const zodValidator: FastifySchemaCompiler<z.core.$ZodType> = (route) => {
   const validate = validatorCompiler(route);
   return route.httpPart === 'body' ? (data) => validate(data === null ? undefined : data) : validate;
 };
+
+/** Bodies are read as they come (RFC 9110 §8.4). */
+function compressedBody({ headers }: FastifyRequest): CertMateError | null {
+  const coding = headers['content-encoding'] ?? 'identity';
+  if (coding === 'identity') return null;
+  return new CertMateError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without Content-Encoding.');
+}
 
 /** Where a route takes no body, only none or an empty object is no mistake: whoever sends more expects something of it. */
 function unexpectedBody({ routeOptions, body }: FastifyRequest): CertMateError | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AccessTable } from '../../src/http/access.js';
@@ -68,6 +69,22 @@ describe('the /api scope', () => {
     assert.equal(refused.statusCode, 400);
     assert.equal(refused.json().details[0].path, 'reason');
     for (const payload of ['[]', '1', '"x"']) assert.equal((await post(payload)).statusCode, 400, payload);
+  });
+
+  test('a compressed body is refused as that, not as bad JSON', async (t) => {
+    const app = await smallApp(t, { table: TABLE, api: [api] });
+    const { headers } = await tokenFor(app, 'viewer');
+    const post = (coding: string, payload: Buffer | string) =>
+      app.inject({
+        method: 'POST',
+        url: '/api/optional',
+        headers: { ...headers, 'content-type': 'application/json', 'content-encoding': coding },
+        payload,
+      });
+    const refused = await post('gzip', gzipSync('{}'));
+    assert.equal(refused.statusCode, 415);
+    assert.match(refused.json().message, /Content-Encoding/);
+    assert.equal((await post('identity', '{}')).statusCode, 200);
   });
 
   test('JSON that is not in UTF-8 is refused, not read with replacement characters', async (t) => {
