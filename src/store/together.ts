@@ -32,12 +32,15 @@ export async function writeTogether(files: readonly NewFile[], superfluous: read
     file,
     unfinished: join(file.directory, `.unfinished-${randomBytes(6).toString('hex')}`),
   }));
-  const leftOver = () => written.map(({ unfinished }) => discard(unfinished));
+  const handles: FileHandle[] = [];
   try {
-    await allOf(written.map(({ file, unfinished }) => writeContents(file, unfinished)));
-    await allOf(written.map(({ file, unfinished }) => giveName(file, unfinished)));
+    await allOf(written.map(async ({ file, unfinished }) => handles.push(await writeContents(file, unfinished))));
+    // Their contents are durable: closing them decides nothing any more.
+    const closed = handles.splice(0).map((handle) => handle.close());
+    await allOf([...written.map(({ file, unfinished }) => giveName(file, unfinished)), ...closed]);
   } catch (error) {
-    await Promise.all(leftOver());
+    await Promise.allSettled(handles.map((handle) => handle.close()));
+    await Promise.all(written.map(({ unfinished }) => discard(unfinished)));
     throw storageError(error);
   }
   await allOf([
@@ -47,7 +50,8 @@ export async function writeTogether(files: readonly NewFile[], superfluous: read
   ]);
 }
 
-async function writeContents({ directory, batches, mode }: NewFile, path: string): Promise<void> {
+/** The file is still open then, but durable. */
+async function writeContents({ directory, batches, mode }: NewFile, path: string): Promise<FileHandle> {
   const handle = await open(path, 'wx', mode).catch(async (error: unknown) => {
     if (systemCode(error) !== 'ENOENT') throw error;
     await makeDirectory(directory);
@@ -56,8 +60,10 @@ async function writeContents({ directory, batches, mode }: NewFile, path: string
   try {
     for (const batch of batches) await writeBatch(handle, batch);
     await handle.datasync();
-  } finally {
+    return handle;
+  } catch (error) {
     await handle.close();
+    throw error;
   }
 }
 
@@ -87,6 +93,6 @@ async function giveName({ directory, name, replaces }: NewFile, unfinished: stri
 }
 
 /** Waits for the end of each, then throws what the first of those threw that failed. */
-async function allOf(works: readonly Promise<void>[]): Promise<void> {
+async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(works)) if (outcome.status === 'rejected') throw outcome.reason;
 }

@@ -68,8 +68,12 @@ export interface LifecycleParts {
   keys: { generate(type: KeyType): Promise<KeyObject> };
   /** Reads CSRs and verifies them, off the event loop. */
   requests: { read(csr: string): Promise<CertificationRequest> };
-  /** Resolves once a CRL that holds every revocation of the store is published. */
-  crl: { publish(): Promise<void> };
+  crl: {
+    /** Resolves once a CRL that holds every revocation of the store is published. */
+    publishNoted(): Promise<void>;
+    /** Makes a change of one certificate; the CRL with it is begun while the last of it is still being stored. */
+    promptly<T>(change: () => Promise<T>): Promise<T>;
+  };
   audit: AuditSink;
   clock: Clock;
   urls: RelyingPartyUrls;

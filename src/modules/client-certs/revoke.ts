@@ -23,7 +23,7 @@ export async function revoke(
   serial?: Serial,
 ): Promise<CertificateResource> {
   const [done, revoked] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
-  const change = await markRevoked(parts, identifier, request, actor, serial);
+  const change = await parts.crl.promptly(() => markRevoked(parts, identifier, request, actor, serial));
   revoked('ocsp');
   await announce(parts, [change.event], () => revoked('crl'));
   done('revoke');
@@ -40,7 +40,7 @@ export async function unhold(
   actor: Actor,
 ): Promise<CertificateResource> {
   const done = stopwatch(parts.onDone);
-  const change = await changeState(parts, identifier, 'unhold', released, actor);
+  const change = await parts.crl.promptly(() => changeState(parts, identifier, 'unhold', released, actor));
   await announce(parts, [change.event]);
   done('unhold');
   return resourceOf(change.record, parts.clock.now());
@@ -69,7 +69,7 @@ export async function announce(
   onPublished?: () => void,
 ): Promise<void> {
   try {
-    await crl.publish();
+    await crl.publishNoted();
     onPublished?.();
   } catch (error) {
     const failure = { status: 'failure' as const, error: 'in force and told by OCSP, but no CRL could be published' };

@@ -7,6 +7,7 @@ import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp
 import { CrlEntries, NEVER } from './entries.js';
 import { PublishedCrl } from './published-crl.js';
 import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
+import { SharedBuilds } from './shared-builds.js';
 import { StoredCrls } from './stored-crls.js';
 
 /** What signs the CRL: the CA. */
@@ -68,8 +69,9 @@ export class CrlPublisher {
   readonly #lost = new Map<Serial, LostSerial>();
   #current: PublishedCrl | null = null;
   #lastNumber = 0n;
-  #running: Promise<void> = Promise.resolve();
-  #next: Promise<void> | null = null;
+  readonly #builds = new SharedBuilds(() => this.#build());
+  /** How many changes are being made that want a CRL as soon as they are noted. */
+  #awaited = 0;
 
   private constructor(parts: PublisherParts) {
     this.#parts = parts;
@@ -114,11 +116,15 @@ export class CrlPublisher {
    * numbers whose state has changed are looked at: one that has left the CRL since it expired must not come back.
    */
   note(record: CertificateRecord, previous: CertificateRecord | null): void {
+    const before = this.#builds.changes;
     const known = new Map(previous === null ? [] : statesOf(previous).map((state) => [state.serial, state]));
     for (const state of statesOf(record)) {
       if (isSameState(known.get(state.serial), state)) continue;
       this.#set(state.serial, state.expires_at, state.revoked_at, state.reason, state.invalidity_date);
     }
+    if (this.#awaited === 0 || this.#builds.changes === before) return;
+    // After this turn: what was journalled together joins the same CRL, and every other listener has heard of it.
+    setImmediate(() => this.publishNoted().catch(() => {}));
   }
 
   /**
@@ -126,15 +132,28 @@ export class CrlPublisher {
    * @throws CertMateError STORAGE_FULL …: the revocations are recorded, yet no CRL with them could be written
    */
   publish(): Promise<void> {
-    if (this.#next) return this.#next;
-    const next = this.#running.then(() => {
-      // From here on new revocations may come too late for this build: they start another.
-      this.#next = null;
-      return this.#build();
-    });
-    this.#next = next;
-    this.#running = next.catch(() => {});
-    return next;
+    return this.#builds.next();
+  }
+
+  /**
+   * Resolves once a CRL with everything noted so far is published, by a build that has begun already if that knows of it.
+   * @throws CertMateError as `publish`
+   */
+  publishNoted(): Promise<void> {
+    return this.#builds.withEverything();
+  }
+
+  /**
+   * Makes a change, for which the next CRL is begun when it is noted already, not when whatever follows from it has been
+   * done as well. The caller then waits for it with `publishNoted`, and is told there if it failed.
+   */
+  async promptly<T>(change: () => Promise<T>): Promise<T> {
+    this.#awaited += 1;
+    try {
+      return await change();
+    } finally {
+      this.#awaited -= 1;
+    }
   }
 
   /** Publishes if the current CRL is past half its life or a build failed before; says in the log if that goes on. */
@@ -178,7 +197,7 @@ export class CrlPublisher {
     invalidityDate: Timestamp | null,
   ): void {
     if (revokedAt === null) {
-      if (this.#entries.delete(serial)) this.#incomplete = true;
+      if (this.#entries.delete(serial)) this.#changed();
       return;
     }
     const bytes = encodeCrlEntry({
@@ -187,7 +206,12 @@ export class CrlPublisher {
       reason: reason ?? 'unspecified',
       invalidityDate: invalidityDate === null ? null : new Date(invalidityDate),
     });
-    if (this.#entries.put(bytes, secondsOf(expiresAt))) this.#incomplete = true;
+    if (this.#entries.put(bytes, secondsOf(expiresAt))) this.#changed();
+  }
+
+  #changed(): void {
+    this.#builds.changed();
+    this.#incomplete = true;
   }
 
   async #build(): Promise<void> {

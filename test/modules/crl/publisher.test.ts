@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { readCrl } from '../../../src/pki/crl.js';
 import { build, MovedClock, testConfig } from '../../build.js';
 
@@ -66,6 +67,39 @@ describe('the CRL', () => {
     const files = await readdir(join(config.dataDir, 'certs', 'crl'));
     assert.ok(files.length <= 10, 'the last ten are kept');
     assert.ok(files.includes(`crl-${crl.number}.der`));
+  });
+
+  it('is begun while the last of a change is still being stored, and the caller shares it', async (t) => {
+    const { app, issue } = await build(t);
+    const { identifier, serial_number } = await issue();
+    const before = app.store.inventory.get(identifier);
+    assert.ok(before);
+    const { number } = app.crl.current;
+    const revocation = { ...before.revocation, revoked: true, revoked_at: before.created_at } as const;
+    await app.crl.promptly(async () => {
+      app.crl.note({ ...before, revocation: { ...revocation, reason_revoked: 'keyCompromise' } }, before);
+      const deadline = performance.now() + 20_000;
+      while (app.crl.current.count === 0 && performance.now() < deadline) await nextTurn();
+      assert.equal(app.crl.current.count, 1, 'it is there before the change is over');
+    });
+    await app.crl.publishNoted();
+    assert.equal(app.crl.current.number, number + 1n);
+    assert.deepEqual(
+      Array.from(readCrl(app.crl.current.der).entries, ({ serial }) => serial),
+      [serial_number],
+    );
+  });
+
+  it('is not published for a change that does not touch it, even while another one is awaited', async (t) => {
+    const { app, issue, call } = await build(t);
+    const { number } = app.crl.current;
+    await app.crl.promptly(async () => {
+      const { identifier } = await issue();
+      const url = `/api/client-certs/${identifier}`;
+      assert.equal((await call('admin', { method: 'PATCH', url, payload: { notes: 'new' } })).statusCode, 200);
+      for (let turn = 0; turn < 50; turn += 1) await nextTurn();
+    });
+    assert.equal(app.crl.current.number, number);
   });
 
   it('is the same after a restart, and its number goes on upward', async (t) => {
