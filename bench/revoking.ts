@@ -9,7 +9,7 @@ import { programs, timed } from './programs.js';
 import { median, milliseconds, percentile, type Row } from './row.js';
 
 const REVOKED = 30_000;
-const REVOCATIONS = 300;
+const REVOCATIONS = 1000;
 
 export const revoking: Row = {
   name: 'revoke',
