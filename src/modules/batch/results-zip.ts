@@ -74,7 +74,7 @@ async function fill(
     zip.addBuffer(contents, name, { mtime, mode, compress: false });
     if (output.writableNeedDrain) await Promise.race([once(output, 'drain'), once(output, 'close')]);
   };
-  const passwords: object[] = [];
+  const passwords: { row: number; identifier: Identifier; common_name: string; file: string; password: string }[] = [];
   const filesOf = async (row: IssuedResult): Promise<Entry[]> => {
     if (format === 'pem') return pemFiles(row, batch, actor, parts);
     const password = newPassword();
@@ -102,6 +102,8 @@ async function fill(
   if (output.destroyed) return;
   await add({ name: 'chain.pem', contents: Buffer.from(parts.chainPem), mode: 0o644 });
   if (passwords.length > 0) {
+    // Files read side by side need not have been ready in the order of their rows.
+    passwords.sort((one, other) => one.row - other.row);
     const contents = Buffer.from(stringify(passwords, { ...CSV, bom: true }));
     await add({ name: 'passwords.csv', contents, mode: 0o600 });
   }
