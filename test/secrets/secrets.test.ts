@@ -145,6 +145,8 @@ async function people(token: string): Promise<void> {
   const robot = secrets.text('API key', json(key)['token'] ?? '');
   await ok('GET', CLIENT, { token: robot });
   assert.equal((await caller.call('GET', '/api/keys', { token: robot })).status, 403);
+  const replaced = await ok('POST', `/api/keys/${json(key)['id']}/rotate`, { token: robot }, ['replaced API key']);
+  secrets.text('replaced API key', json(replaced)['token'] ?? '');
 
   const user = await ok('POST', '/api/users', { token, body: { name: 'ada', role: 'admin' } }, ['generated password']);
   const generated = secrets.text('generated password', json(user)['password'] ?? '');
