@@ -200,10 +200,11 @@ export const listQuery = z.strictObject({
   type: z.enum(certificateTypes).optional(),
   status: z.enum(statuses).optional(),
   revoked: listFlag.optional(),
-  organization: z.string().max(64).optional(),
+  organization: z.string().max(64).normalize('NFC').optional(),
   search: z
     .string()
     .max(256)
+    .normalize('NFC')
     .optional()
     .meta({ description: 'In common name, e-mail, organization, identifier, serial.' }),
   expires_before: moment.optional(),

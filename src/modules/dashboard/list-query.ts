@@ -15,7 +15,7 @@ export function selection(state: ListState, now: Date): Selection {
 export function conditions(filters: Filters, now: Date): Conditions {
   const { from, before } = expiry(filters, now);
   return {
-    search: filters.search || undefined,
+    search: filters.search.normalize('NFC') || undefined,
     usage: filters.usage || undefined,
     type: filters.type || undefined,
     organization: filters.organization || undefined,

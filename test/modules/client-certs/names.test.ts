@@ -35,6 +35,10 @@ describe('a name in a request', () => {
     assert.equal(answer.statusCode, 201, answer.body);
     assert.equal(answer.json().common_name, '\u00e9cole');
     assert.equal(answer.json().organization, '\u00c5');
+    for (const typed of ['search=E\u0301COLE', 'search=\u00e9cole', 'organization=A\u030a']) {
+      const found = await built.call('viewer', { url: `/api/client-certs?${encodeURI(typed)}` });
+      assert.equal(found.json().total, 1, typed);
+    }
   });
 
   it('is counted in characters as it is certified', async (t) => {
