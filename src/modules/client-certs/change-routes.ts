@@ -2,12 +2,12 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { actorOf } from '../../http/request.js';
 import { amendRequest, renewRequest, revokeFoundRequest } from './change-schema.js';
-import { certificateResource, identifierParams, issuedCertificate } from './schema.js';
+import { certificateResource, identifierParams, issuedCertificate, issueHeaders } from './schema.js';
 
 const tags = ['Client certificates'];
 
 export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { certificates } = app;
+  const { certificates, idempotency } = app;
 
   app.patch(
     '/client-certs/:id',
@@ -44,16 +44,28 @@ export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
         summary: 'Renew a certificate: new serial number, everything about its holder as it was',
         description:
           'With a new key unless reuse_key or csr is given. The certificate that is replaced goes to the history and is ' +
-          'valid until it expires, unless revoke_previous.',
+          'valid until it expires, unless revoke_previous. Sent again with the same Idempotency-Key within 24 hours, it ' +
+          'answers as it did the first time.',
         tags,
         params: identifierParams,
+        headers: issueHeaders,
         body: renewRequest.nullish(),
         response: { 201: issuedCertificate },
       },
     },
     async (request, reply) => {
-      const renewed = await certificates.renew(request.params.id, request.body ?? {}, actorOf(request));
-      return reply.code(201).header('Location', `/api/client-certs/${renewed.identifier}`).send(renewed);
+      const { issued, replayed } = await certificates.renewOnce(
+        idempotency,
+        {
+          identifier: request.params.id,
+          request: request.body ?? {},
+          key: request.headers['idempotency-key'],
+          caller: request.principal?.id ?? 'anonymous',
+        },
+        actorOf(request),
+      );
+      if (replayed) reply.header('Idempotent-Replayed', 'true');
+      return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issued);
     },
   );
 

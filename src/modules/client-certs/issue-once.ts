@@ -59,12 +59,21 @@ export async function issueOnce(
       },
     },
   );
-  const issued = { ...body, ...secret, ...(withheld.length > 0 && { notice: NOTICE }) } as IssuedCertificate;
-  if (replayed && issued.private_key_pem !== undefined) await recordKey(parts, issued, actor);
-  return { issued, replayed };
+  return { issued: await given(parts, { body, secret, withheld, replayed }, actor), replayed };
 }
 
-function withoutSecret({ private_key_pem, ...body }: IssuedCertificate): Answer {
+/** The answer as the caller gets it; a private key that is given out once more leaves a line. */
+export async function given(
+  parts: LifecycleParts,
+  { body, secret, withheld, replayed }: Answer & { withheld: string[]; replayed: boolean },
+  actor: Actor,
+): Promise<IssuedCertificate> {
+  const issued = { ...body, ...secret, ...(withheld.length > 0 && { notice: NOTICE }) } as IssuedCertificate;
+  if (replayed && issued.private_key_pem !== undefined) await recordKey(parts, issued, actor);
+  return issued;
+}
+
+export function withoutSecret({ private_key_pem, ...body }: IssuedCertificate): Answer {
   return { body, secret: private_key_pem === undefined ? {} : { private_key_pem } };
 }
 

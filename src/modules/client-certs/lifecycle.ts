@@ -14,6 +14,7 @@ import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts, within } from './parts.js';
 import { planAtOnce } from './plan.js';
 import { keyObstacle, type RenewalRequest, renew } from './renew.js';
+import { type RepeatableRenewal, renewOnce } from './renew-once.js';
 import { readIssueRequest, requestFields } from './request-fields.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { RevocationRequest } from './revocation.js';
@@ -144,6 +145,15 @@ export class CertificateLifecycle {
   /** See renew.ts. */
   renew(identifier: Identifier, request: RenewalRequest, actor: Actor): Promise<IssuedCertificate> {
     return renew(this.#parts, identifier, request, actor);
+  }
+
+  /** See renew-once.ts. */
+  renewOnce(
+    ledger: Ledger,
+    repeatable: RepeatableRenewal,
+    actor: Actor,
+  ): Promise<{ issued: IssuedCertificate; replayed: boolean }> {
+    return renewOnce(this.#parts, ledger, repeatable, actor);
   }
 
   /** Why nobody but its holder, or somebody for them, can renew it; null if that needs nobody. */

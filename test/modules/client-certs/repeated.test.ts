@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -179,5 +179,83 @@ describe('a repeated request with an Idempotency-Key', () => {
     const { certificates } = (await list.json()) as { certificates: { common_name: string }[] };
     assert.deepEqual(certificates.map(({ common_name }) => common_name).toSorted(), ['acknowledged', 'unheard']);
     await second.stop();
+  });
+});
+
+describe('a repeated renewal with an Idempotency-Key', () => {
+  const renew = (built: Pick<Built, 'call'>, identifier: string, body: object = {}, key = 'renewal-1') =>
+    send(built, body, key, `${url}/${identifier}/renew`);
+  const historyOf = async ({ call }: Built, identifier: string) =>
+    (await call('viewer', { url: `${url}/${identifier}` })).json().history.length;
+
+  it('renews once, also when it comes during the first one, and with another body is refused', async (t) => {
+    const built = await build(t);
+    const { identifier } = await built.issue();
+    const [first, second] = await Promise.all([renew(built, identifier), renew(built, identifier)]);
+    assert.equal(first.statusCode, 201, first.body);
+    assert.deepEqual(second.json(), first.json());
+    const third = await renew(built, identifier);
+    assert.equal(third.headers['idempotent-replayed'], 'true');
+    assert.equal(third.headers['location'], `${url}/${identifier}`);
+    assert.equal(await historyOf(built, identifier), 1);
+    assert.equal((await renew(built, identifier, { days_valid: 7 })).statusCode, 409);
+    assert.equal((await renew(built, identifier, {}, 'renewal-2')).statusCode, 201);
+    assert.equal(await historyOf(built, identifier), 2);
+  });
+
+  it('gives the key that is nowhere else once more, and records that; not after a restart', async (t) => {
+    const built = await build(t);
+    const { identifier } = await built.issue({ store_key: false });
+    const first = (await renew(built, identifier)).json();
+    assert.match(first.private_key_pem, /PRIVATE KEY/);
+    assert.equal((await renew(built, identifier)).json().private_key_pem, first.private_key_pem);
+    const lines = (
+      await built.call('admin', { url: `/api/audit?resource_id=${identifier}&operation=download` })
+    ).json();
+    assert.equal(lines.entries.length, 1);
+    const { tokens } = built;
+    await built.app.close();
+    const again = await build(t, { config: built.config });
+    const headers = { 'idempotency-key': 'renewal-1', authorization: `Bearer ${tokens.operator}` };
+    const late = await again.call('operator', {
+      method: 'POST',
+      url: `${url}/${identifier}/renew`,
+      payload: {},
+      headers,
+    });
+    assert.equal(late.json().serial_number, first.serial_number);
+    assert.equal(late.json().private_key_pem, undefined);
+    assert.match(late.json().notice, /cannot be given again/);
+    assert.equal(await historyOf(again, identifier), 1);
+  });
+
+  it('finds what it made when its answer was never recorded, and begins anew when it made nothing', async (t) => {
+    const built = await build(t);
+    const { identifier } = await built.issue();
+    const first = (await renew(built, identifier)).json();
+    const folder = join(built.config.dataDir, 'idempotency');
+    const [name = ''] = readdirSync(folder);
+    const entry = JSON.parse(readFileSync(join(folder, name), 'utf8'));
+    const { tokens } = built;
+    await built.app.close();
+    writeFileSync(join(folder, name), JSON.stringify({ ...entry, body: null }));
+    const again = await build(t, { config: built.config });
+    const headers = { 'idempotency-key': 'renewal-1', authorization: `Bearer ${tokens.operator}` };
+    const repeat = () =>
+      again.call('operator', { method: 'POST', url: `${url}/${identifier}/renew`, payload: {}, headers });
+    assert.equal((await repeat()).json().serial_number, first.serial_number);
+    await again.app.close();
+    const mark = { identifier, serial_number: first.serial_number };
+    writeFileSync(join(folder, name), JSON.stringify({ ...entry, body: null, mark }));
+    const third = await build(t, { config: built.config });
+    const made = await third.call('operator', {
+      method: 'POST',
+      url: `${url}/${identifier}/renew`,
+      payload: {},
+      headers,
+    });
+    assert.equal(made.statusCode, 201, made.body);
+    assert.notEqual(made.json().serial_number, first.serial_number);
+    assert.equal(await historyOf(third, identifier), 2);
   });
 });
