@@ -213,11 +213,14 @@ export class DerReader {
 
   #date(text: string): Date {
     if (!/^\d{14}Z$/.test(text)) this.#fail('time is not in whole seconds with Z');
-    const at = (index: number): string => text.slice(index, index + 2);
-    const iso = `${text.slice(0, 4)}-${at(4)}-${at(6)}T${at(8)}:${at(10)}:${at(12)}.000Z`;
-    const date = new Date(iso);
+    const at = (index: number): number => (text.charCodeAt(index) - 48) * 10 + text.charCodeAt(index + 1) - 48;
+    const [month, day, hour, minute, second] = [at(4), at(6), at(8), at(10), at(12)];
+    const date = new Date(0);
+    date.setUTCFullYear(at(0) * 100 + at(2), month - 1, day);
     // `Date` rolls 30 February over to March: what it gives back must be what was read.
-    if (Number.isNaN(date.getTime()) || date.toISOString() !== iso) this.#fail('no such time');
+    const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+    if (!exists || hour > 23 || minute > 59 || second > 59) this.#fail('no such time');
+    date.setUTCHours(hour, minute, second);
     return date;
   }
 

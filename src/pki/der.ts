@@ -2,7 +2,7 @@
  * DER (X.690): the writer, and with it the reader. Writers give Buffers that are put together once per level of nesting;
  * some are memoised and shared, so treat all of them as read-only.
  */
-import { DerReader } from './der-reader.js';
+import { type DerElement, DerReader } from './der-reader.js';
 import { DerError, TAG } from './tags.js';
 
 export { type DerElement, DerReader } from './der-reader.js';
@@ -208,28 +208,28 @@ export function assertDer(bytes: Buffer): void {
   reader.end();
 }
 
-function assertNext(reader: DerReader): Buffer {
+function assertNext(reader: DerReader): DerElement {
   const tag = reader.peek();
+  const element = reader.read();
   if ((tag & 0x20) !== 0) {
-    const element = reader.read();
     const inner = element.reader();
     let previous: Buffer | null = null;
     while (!inner.atEnd) {
       const member = assertNext(inner);
-      if (tag === TAG.set && previous !== null && Buffer.compare(previous, member) > 0)
-        throw new DerError('SET OF is not sorted');
-      previous = member;
+      if (tag !== TAG.set) continue;
+      const { raw } = member;
+      if (previous !== null && Buffer.compare(previous, raw) > 0) throw new DerError('SET OF is not sorted');
+      previous = raw;
     }
-    return element.raw;
-  }
-  const element = reader.read();
-  const { raw } = element;
-  const again = new DerReader(raw);
-  if (tag === TAG.boolean) again.boolean();
-  else if (tag === TAG.integer || tag === TAG.enumerated) again.integerBytes(tag);
-  else if (tag === TAG.bitString) again.bitString();
-  else if (tag === TAG.null) again.null();
-  else if (tag === TAG.oid) again.oid();
-  else if (tag === TAG.utcTime || tag === TAG.generalizedTime) again.time();
-  return raw;
+  } else if (tag === TAG.boolean) again(element).boolean();
+  else if (tag === TAG.integer || tag === TAG.enumerated) again(element).integerBytes(tag);
+  else if (tag === TAG.bitString) again(element).bitString();
+  else if (tag === TAG.null) again(element).null();
+  else if (tag === TAG.oid) again(element).oid();
+  else if (tag === TAG.utcTime || tag === TAG.generalizedTime) again(element).time();
+  return element;
+}
+
+function again({ raw }: DerElement): DerReader {
+  return new DerReader(raw);
 }
