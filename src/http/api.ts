@@ -21,7 +21,7 @@ export function apiScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync
     });
     await takeSessions(app);
     app.addHook('preParsing', (request, _reply, _payload, done) => done(compressedBody(request)));
-    app.addHook('preValidation', (request, _reply, done) => done(unexpectedBody(request)));
+    app.addHook('preValidation', (request, _reply, done) => done(unexpectedQuery(request) ?? unexpectedBody(request)));
     for (const route of routes) await app.register(route);
   };
 }
@@ -75,6 +75,22 @@ function compressedBody({ headers }: FastifyRequest): CertMateError | null {
   const coding = headers['content-encoding'] ?? 'identity';
   if (coding === 'identity') return null;
   return new CertMateError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without Content-Encoding.');
+}
+
+/**
+ * What changes something takes what it is told in the body: whoever puts a reason or a password into the URL is told so, rather
+ * than have it passed over for good.
+ */
+function unexpectedQuery({ method, routeOptions, query }: FastifyRequest): CertMateError | undefined {
+  if (method === 'GET' || method === 'HEAD' || routeOptions.schema?.querystring !== undefined) return undefined;
+  const names = Object.keys(query as object);
+  if (names.length === 0) return undefined;
+  const details = names.map((path) => ({
+    path,
+    message: 'This route takes nothing in the URL. Put it into the body.',
+  }));
+  const message = 'This route takes nothing in the query of the URL. Put fields into the body, as JSON.';
+  return new CertMateError('VALIDATION_FAILED', message, { details });
 }
 
 /** Where a route takes no body, only none or an empty object is no mistake: whoever sends more expects something of it. */

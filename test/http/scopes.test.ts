@@ -9,6 +9,7 @@ import { smallApp, tokenFor } from './small-app.js';
 const TABLE: AccessTable = {
   'POST /api/optional': { role: 'viewer', limit: 'default' },
   'POST /api/bare': { role: 'viewer', limit: 'default' },
+  'GET /api/shown': { role: 'viewer', limit: 'default' },
 };
 
 const relying: FastifyPluginAsyncZod = async (app) => {
@@ -23,6 +24,7 @@ const api: FastifyPluginAsyncZod = async (app) => {
     async (request) => request.body,
   );
   app.post('/bare', async () => ({ done: true }));
+  app.get('/shown', async () => ({ done: true }));
 };
 
 describe('the scope for relying parties', () => {
@@ -69,6 +71,16 @@ describe('the /api scope', () => {
     assert.equal(refused.statusCode, 400);
     assert.equal(refused.json().details[0].path, 'reason');
     for (const payload of ['[]', '1', '"x"']) assert.equal((await post(payload)).statusCode, 400, payload);
+  });
+
+  test('what changes something refuses fields in the URL instead of passing over them; what shows something does not', async (t) => {
+    const app = await smallApp(t, { table: TABLE, api: [api] });
+    const { headers } = await tokenFor(app, 'viewer');
+    const refused = await app.inject({ method: 'POST', url: '/api/optional?reason=superseded', headers });
+    assert.equal(refused.statusCode, 400);
+    assert.equal(refused.json().details[0].path, 'reason');
+    assert.equal((await app.inject({ method: 'POST', url: '/api/optional?', headers })).statusCode, 200);
+    assert.equal((await app.inject({ url: '/api/shown?_=1', headers })).statusCode, 200);
   });
 
   test('a compressed body is refused as that, not as bad JSON', async (t) => {
