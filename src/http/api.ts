@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, FastifySchema
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { CertMateError } from '../errors.js';
+import { repeatedField } from './repeated-field.js';
 import { resumeSession, useSessions } from './sessions.js';
 
 /**
@@ -113,6 +114,16 @@ function acceptJsonOnly(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
     else if (!isUtf8(body)) done(new CertMateError('INVALID_JSON', 'The body is not in UTF-8. Send it in that.'));
-    else void parseJson(request, body.toString('utf8'), done);
+    else {
+      const text = body.toString('utf8');
+      void parseJson(request, text, (error, value) => {
+        const twice = error === null ? repeatedField(text) : null;
+        if (twice === null) done(error, value);
+        else
+          done(
+            new CertMateError('INVALID_JSON', `The body has the field "${twice.slice(0, 64)}" twice. Send it once.`),
+          );
+      });
+    }
   });
 }
