@@ -8,6 +8,9 @@ import type { Signer } from './signer.js';
 /** Pieces up to this many bytes in all are joined and signed in the thread pool; copying them costs less than the wait. */
 const JOIN_LIMIT = 1 << 20;
 
+/** Pieces smaller than this are hashed together. */
+const GATHERED = 64 << 10;
+
 /** How many bytes are hashed before other work gets a turn. */
 const HASH_TURN = 4 << 20;
 
@@ -63,26 +66,30 @@ function signWhole(digest: string | null, tbs: Buffer, key: KeyObject): Promise<
 async function signPieces(digest: string, pieces: readonly Buffer[], key: KeyObject): Promise<Buffer> {
   const signing = createSign(digest);
   let hashed = 0;
-  // Many small pieces are gathered first: one call into OpenSSL for each 40-octet CRL entry would cost more than copying.
+  // Small pieces are gathered first: one call into OpenSSL for each 40-octet CRL entry would cost more than copying. Large
+  // ones are hashed where they lie: a copy of a CRL for each signature is garbage that stops the process to be collected.
   let gathered: Buffer[] = [];
   let gatheredLength = 0;
   const hashGathered = (): void => {
     signing.update(Buffer.concat(gathered, gatheredLength));
-    hashed += gatheredLength;
     gathered = [];
     gatheredLength = 0;
   };
   for (const piece of pieces) {
     for (let start = 0; start < piece.length; start += JOIN_LIMIT) {
       const part = piece.subarray(start, start + JOIN_LIMIT);
-      gathered.push(part);
-      gatheredLength += part.length;
-      if (gatheredLength < JOIN_LIMIT) continue;
-      hashGathered();
-      if (hashed >= HASH_TURN) {
-        hashed = 0;
-        await nextTurn();
+      if (part.length < GATHERED) {
+        gathered.push(part);
+        gatheredLength += part.length;
+        if (gatheredLength >= GATHERED) hashGathered();
+      } else {
+        hashGathered();
+        signing.update(part);
       }
+      hashed += part.length;
+      if (hashed < HASH_TURN) continue;
+      hashed = 0;
+      await nextTurn();
     }
   }
   hashGathered();

@@ -11,9 +11,10 @@ import type { Problem } from './store.js';
 
 /** Up to so many certificates are verified without a pause: a store of that size is verified before it opens. */
 export const VERIFIED_AT_ONCE = 500;
-/** Beyond that, others get some time for their files after each few. */
-const VERIFIED_BETWEEN_PAUSES = 50;
-const PAUSE_MS = 20;
+/** Beyond that, others get most of the time: after each few there is a pause so many times as long as they took (ms at most). */
+const VERIFIED_BETWEEN_PAUSES = 4;
+const PAUSE_FACTOR = 3;
+const LONGEST_PAUSE = 200;
 
 /** Calls `verify` for each identifier in turn, unhurriedly, until `signal` is aborted. */
 export async function verifyEach(
@@ -22,11 +23,14 @@ export async function verifyEach(
   signal: AbortSignal,
 ): Promise<void> {
   let verified = 0;
+  let began = performance.now();
   for (const { identifier } of records) {
     if (signal.aborted) return;
     await verify(identifier);
     verified += 1;
-    if (verified > VERIFIED_AT_ONCE && verified % VERIFIED_BETWEEN_PAUSES === 0) await delay(PAUSE_MS);
+    if (verified <= VERIFIED_AT_ONCE || verified % VERIFIED_BETWEEN_PAUSES !== 0) continue;
+    await delay(Math.min(LONGEST_PAUSE, PAUSE_FACTOR * (performance.now() - began)));
+    began = performance.now();
   }
 }
 
