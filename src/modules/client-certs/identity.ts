@@ -1,9 +1,10 @@
 /** Whom a certificate names: the subject and the alternative names, from the request and, where it is silent, the CSR. */
 import { CertMateError } from '../../errors.js';
+import { isCountry } from '../../pki/country.js';
 import { formatGeneralName, type GeneralName, parseGeneralName } from '../../pki/general-names.js';
 import { encodeName, type NameAttribute } from '../../pki/names.js';
 import type { CertificationRequest } from '../../pki/request.js';
-import { isCountry, isVisible, tidyName } from './name-text.js';
+import { isVisible, tidyName } from './name-text.js';
 import type { IssueRequest } from './schema.js';
 
 /** The subject's attributes as the record keeps them. */

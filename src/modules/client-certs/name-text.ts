@@ -23,13 +23,3 @@ export function isLines(text: string): boolean {
 export function tidyName(text: string): string {
   return text.normalize('NFC').trim();
 }
-
-const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
-/** Codes that the table of regions has for uses of its own. */
-const NO_COUNTRIES = new Set(['QO', 'XA', 'XB', 'ZZ']);
-
-/** Whether ISO 3166-1 has this code, in capitals. Aliases (UK) and codes of countries that are no more (SU) do not count. */
-export function isCountry(code: string): boolean {
-  if (!/^[A-Z]{2}$/.test(code) || NO_COUNTRIES.has(code) || regions.of(code) === undefined) return false;
-  return new Intl.Locale(`und-${code}`).region === code;
-}

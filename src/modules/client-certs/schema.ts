@@ -1,7 +1,8 @@
 /** The shapes of the client-certificate API, shared by routes and OpenAPI. */
 import { z } from 'zod';
+import { isCountry } from '../../pki/country.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
-import { isCountry, isLines, isVisible, tidyName } from './name-text.js';
+import { isLines, isVisible, tidyName } from './name-text.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */
 const nameText = (most: number) =>

@@ -1,5 +1,6 @@
 /** The shapes of what the dashboard's forms send: strings only, as browsers send them. */
 import { z } from 'zod';
+import { isCountry } from '../../pki/country.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 import type { CertificateType, KeyType, RevocationReason } from '../../types.js';
 import { CERTIFICATE_TYPES, KEY_TYPES, REASONS } from './wording.js';
@@ -20,11 +21,6 @@ const listOf = (separator: RegExp, count: number, length: number, refusal: strin
       refusal,
     );
 
-const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
-
-function isCountry(code: string): boolean {
-  return /^[A-Za-z]{2}$/.test(code) && code.toUpperCase() !== 'ZZ' && regions.of(code.toUpperCase()) !== undefined;
-}
 const wholeNumber = (least: number, most: number) =>
   text.refine(
     (value) => value === '' || (/^\d{1,6}$/.test(value) && Number(value) >= least && Number(value) <= most),
@@ -49,7 +45,10 @@ export const issueFields = z
     key_type: z.enum(['', ...keysOf<KeyType>(KEY_TYPES)]).default(''),
     organization: nameUpTo(64),
     organizational_unit: nameUpTo(64),
-    country: text.refine((value) => value === '' || isCountry(value), 'Use the two letters of a country: US, DE, IN …'),
+    country: text.refine(
+      (value) => value === '' || isCountry(value.toUpperCase()),
+      'Use the two letters of a country: US, DE, IN …',
+    ),
     state: nameUpTo(128),
     locality: nameUpTo(128),
     subject_alt_names: listOf(/[\r\n,]+/, 100, 2048, 'Use at most 100 names, one a line.'),
