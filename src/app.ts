@@ -8,6 +8,7 @@ import { atTheMachine } from './http/at-the-machine.js';
 import { health } from './http/health.js';
 import { Lane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
+import { oneHost } from './http/one-host.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
 import { plainPort } from './http/plain-port.js';
@@ -103,6 +104,7 @@ async function assemble(
     letIdleGo(app.server);
   });
   await app.register(requestIdentity);
+  await app.register(oneHost);
   await app.register(access);
   await app.register(plainPort, { port: config.httpPort, publicUrl });
   await app.register(openapi, { version, publicUrl });

@@ -52,7 +52,12 @@ export function createPatientServer(
   lane: Lane | null = null,
   secure: SecureServers | null = null,
 ): Server {
-  const options = { headersTimeout: patience.headers, connectionsCheckingInterval: patience.checks };
+  const options = {
+    headersTimeout: patience.headers,
+    connectionsCheckingInterval: patience.checks,
+    // Refused in our own words: one-host.ts.
+    requireHostHeader: false,
+  };
   const server =
     secure === null
       ? createServer(options, listener)

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { describe, test } from 'node:test';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CertMateError } from '../../src/errors.js';
 import type { AccessTable } from '../../src/http/access.js';
+import { build } from '../build.js';
 import { smallApp } from './small-app.js';
 
 const open = { role: 'public', limit: 'default' } as const;
@@ -145,12 +147,42 @@ describe('every error has one shape', () => {
         socket.on('end', () => resolve(received));
         socket.on('error', reject);
       });
-    const text = await sent('NONSENSE\r\n\r\n');
-    assert.match(text, /^HTTP\/1\.1 400 /);
-    assert.equal(JSON.parse(text.split('\r\n\r\n')[1] ?? '').code, 'VALIDATION_FAILED');
+    const nonsense = await sent('NONSENSE\r\n\r\n');
+    assert.match(nonsense, /^HTTP\/1\.1 400 /);
+    assert.equal(JSON.parse(nonsense.split('\r\n\r\n')[1] ?? '').code, 'VALIDATION_FAILED');
     const long = await sent(`GET /health?${'a'.repeat(17_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     assert.match(long, /^HTTP\/1\.1 431 /);
     assert.equal(JSON.parse(long.split('\r\n\r\n')[1] ?? '').code, 'HEADERS_TOO_LARGE');
+  });
+
+  test('a request that names no host, or several, is refused in the same shape (RFC 9112 §3.2)', async (t) => {
+    const { app } = await build(t);
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    for (const [version, hosts, status] of [
+      ['1.1', [], 400],
+      ['1.1', ['a', 'a'], 400],
+      ['1.1', ['a', 'b'], 400],
+      ['1.0', ['a', 'b'], 400],
+      ['1.0', [], 200],
+      ['1.1', ['a'], 200],
+    ] as const) {
+      for (const path of ['/health', '/api/ocsp/MA']) {
+        const lines = [
+          `GET ${path} HTTP/${version}`,
+          ...hosts.map((host) => `Host: ${host}`),
+          'Connection: close',
+          '',
+          '',
+        ];
+        const socket = connect(port, '127.0.0.1', () => socket.write(lines.join('\r\n')));
+        const answer = (await text(socket)).split('\r\n\r\n');
+        assert.equal(answer[0]?.slice(9, 12), String(status), lines.join(' '));
+        if (status === 200) continue;
+        assert.match(answer[0] ?? '', /connection: close/i);
+        assert.equal(JSON.parse(answer[1] ?? '').code, 'VALIDATION_FAILED');
+      }
+    }
   });
 });
 
