@@ -58,19 +58,24 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
   }
 
   for (const path of ['/crl/info', '/crl/download/info']) {
-    app.get(path, { schema: { summary: 'Facts of the CRL', tags, response: { 200: crlInfo } } }, async () => {
-      const { number, thisUpdate, nextUpdate, count, size } = crl.current;
-      return {
-        status: nextUpdate > clock.now() ? ('valid' as const) : ('expired' as const),
-        issuer: authority.subjectText,
-        crl_number: String(number),
-        last_update: timestamp(thisUpdate),
-        next_update: timestamp(nextUpdate),
-        revoked_count: count,
-        revoked_serials: [...take(crl.serials(), MOST_SERIALS)],
-        size_bytes: size,
-      };
-    });
+    app.get(
+      path,
+      { schema: { summary: 'Facts of the CRL', tags, response: { 200: crlInfo } } },
+      async (_request, reply) => {
+        reply.header('cache-control', 'no-store');
+        const { number, thisUpdate, nextUpdate, count, size } = crl.current;
+        return {
+          status: nextUpdate > clock.now() ? ('valid' as const) : ('expired' as const),
+          issuer: authority.subjectText,
+          crl_number: String(number),
+          last_update: timestamp(thisUpdate),
+          next_update: timestamp(nextUpdate),
+          revoked_count: count,
+          revoked_serials: [...take(crl.serials(), MOST_SERIALS)],
+          size_bytes: size,
+        };
+      },
+    );
   }
 };
 

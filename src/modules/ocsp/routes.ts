@@ -1,6 +1,7 @@
 /** OCSP over HTTP (RFC 6960 appendix A, RFC 5019): POST, GET, and JSON for people. No account needed. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
@@ -31,7 +32,14 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
 
   app.post(
     '/ocsp',
-    { schema: { summary: 'Answer an OCSP request (RFC 6960) in DER', tags, response: { 200: binary(OCSP_RESPONSE) } } },
+    {
+      schema: {
+        summary: 'Answer an OCSP request (RFC 6960) in DER',
+        tags,
+        body: { content: { 'application/ocsp-request': { schema: DER } } },
+        response: { 200: binary(OCSP_RESPONSE) },
+      },
+    },
     async (request, reply) => {
       const der = Buffer.isBuffer(request.body) ? request.body : NOTHING;
       return answer(request, reply, await ocsp.respond(der)) ?? reply;
@@ -65,7 +73,8 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: ocspStatus },
       },
     },
-    async (request) => {
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store');
       const candidates = serialCandidates(request.params.serial);
       const [first] = candidates;
       if (first === undefined) {
@@ -101,3 +110,5 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
 };
 
 const NOTHING = Buffer.alloc(0);
+/** For the description only: what is wrong with a request, OCSP says itself. */
+const DER = z.unknown().meta({ type: 'string', format: 'binary' });

@@ -177,6 +177,14 @@ describe('an OCSP request gets the same answer on both ways:', () => {
   });
 });
 
+test('the description of the API tells how to ask', async (t) => {
+  const { app } = await build(t);
+  const { post } = (await app.inject('/openapi.json')).json().paths['/api/ocsp'];
+  const binary = { schema: { type: 'string', format: 'binary' } };
+  assert.deepEqual(post.requestBody.content, { 'application/ocsp-request': binary });
+  assert.deepEqual(post.responses['200'].content, { 'application/ocsp-response': binary });
+});
+
 describe('past Fastify the same rules hold:', () => {
   test('both ways count into one allowance, and the refusal is the one of every route', async (t) => {
     const built = await listening(t);

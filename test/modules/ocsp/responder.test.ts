@@ -244,6 +244,12 @@ describe('OCSP over HTTP', { skip: without('openssl') }, () => {
 });
 
 describe('OCSP as JSON', () => {
+  it('is not for caches, and neither are the facts of the CRL: a revocation may come any moment', async (t) => {
+    const { call } = await build(t);
+    for (const url of ['/api/ocsp/status/1', '/api/crl/info'])
+      assert.equal((await call('anonymous', { url })).headers['cache-control'], 'no-store', url);
+  });
+
   it('tells the status of a serial in decimal and in hex as openssl prints it', async (t) => {
     const { issue, call } = await build(t);
     const { identifier, serial_number } = await issue();
