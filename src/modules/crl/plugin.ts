@@ -1,6 +1,7 @@
 /** Keeps the CRL fresh and offers it as `app.crl`. */
 import plugin from 'fastify-plugin';
-import { AGEING_FROM, CrlPublisher, OLD_FROM } from './publisher.js';
+import { AGEING_FROM, OLD_FROM } from './ageing.js';
+import { CrlPublisher } from './publisher.js';
 
 declare module 'fastify' {
   interface FastifyInstance {

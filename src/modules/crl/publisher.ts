@@ -4,6 +4,7 @@ import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
+import { AgeWarnings } from './ageing.js';
 import { CrlEntries, NEVER } from './entries.js';
 import { PublishedCrl } from './published-crl.js';
 import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
@@ -47,12 +48,6 @@ export interface LostSerial {
   readonly reason_revoked: RevocationReason;
 }
 
-/** A CRL is replaced at half its life. From these parts of it on that has failed for long: a warning, then an alarm. */
-export const AGEING_FROM = 0.75;
-export const OLD_FROM = 0.9;
-/** Between two warnings about the same CRL. */
-const WARNING_STEP = 0.05;
-
 /** The expiry of an entry that was on the last CRL and that no record has spoken for yet. */
 const UNSETTLED = NEVER - 1;
 
@@ -70,6 +65,10 @@ export class CrlPublisher {
   #current: PublishedCrl | null = null;
   #lastNumber = 0n;
   readonly #builds = new SharedBuilds(() => this.#build());
+  readonly #ageWarnings: AgeWarnings;
+  /** True while a revocation is noted that no CRL holds yet, because building it failed or has not begun. */
+  #incomplete = false;
+  #failing = false;
   /** How many changes are being made that want a CRL as soon as they are noted. */
   #awaited = 0;
 
@@ -78,6 +77,7 @@ export class CrlPublisher {
     const { crlFolder, caFolder, authority, log } = parts;
     const issuer = { subject: authority.certificate.subject, publicKey: authority.signer.publicKey };
     this.#stored = new StoredCrls({ crlFolder, caFolder, issuer, log });
+    this.#ageWarnings = new AgeWarnings(log);
   }
 
   /**
@@ -162,7 +162,7 @@ export class CrlPublisher {
     try {
       if (this.#isDue(now)) await this.publish();
     } finally {
-      this.#warnIfOld(now);
+      this.#ageWarnings.look(this.current, now);
     }
   }
 
@@ -170,24 +170,6 @@ export class CrlPublisher {
     if (!this.#current || this.#incomplete) return true;
     return this.#current.used(now) >= 0.5 || now < secondsAfter(this.#current.thisUpdate, -300);
   }
-
-  #warnIfOld(now: Date): void {
-    const { number, nextUpdate } = this.current;
-    const used = this.current.used(now);
-    if (used < AGEING_FROM) this.#warnedAt = 0;
-    if (used < Math.max(AGEING_FROM, this.#warnedAt + WARNING_STEP)) return;
-    this.#warnedAt = used;
-    const details = { crl_number: String(number), next_update: timestamp(nextUpdate), used_percent: percent(used) };
-    const message = 'the CRL grows old and is not renewed; once it has expired, every certificate is refused';
-    if (used < OLD_FROM) this.#parts.log.warn(details, message);
-    else this.#parts.log.error(details, message);
-  }
-
-  /** True while a revocation is noted that no CRL holds yet, because building it failed or has not begun. */
-  #incomplete = false;
-  #failing = false;
-  /** The part of its life at which the log last spoke of the present CRL; 0 if it has not. */
-  #warnedAt = 0;
 
   #set(
     serial: Serial,
@@ -302,10 +284,6 @@ export class CrlPublisher {
 
 function secondsOf(time: Timestamp): number {
   return Math.max(0, Math.min(UNSETTLED - 1, Math.floor(Date.parse(time) / 1000)));
-}
-
-function percent(part: number): number {
-  return Math.round(part * 100);
 }
 
 /** Whether an entry has the length of those that we write; another program of the same CA may have been talkative. */
