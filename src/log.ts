@@ -21,7 +21,7 @@ const SECRETS = [
 
 const MIB = 1024 * 1024;
 /** What waits (bytes) for a disk that takes nothing, and for a reader of standard output who reads nothing. */
-const MOST_WAITING = MIB;
+const MOST_WAITING = 4 * MIB;
 
 type LogConfig = Pick<Config, 'logLevel'> & Partial<Pick<Config, 'logFile' | 'logDir' | 'logMaxMb' | 'logFiles'>>;
 
