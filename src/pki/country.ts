@@ -4,12 +4,12 @@
 let regions: Intl.DisplayNames | null = null;
 /** Codes that the table of regions has for uses of its own. */
 const NO_COUNTRIES = new Set(['QO', 'XA', 'XB', 'ZZ']);
-/** Of a country that has no code, by custom of public CAs (CA/Browser Forum, Baseline Requirements 7.1.4.2.2); OpenSSL's default on some systems. */
-const UNCODED = 'XX';
+
+/** What stands for no country in particular; OpenSSL puts it into CSRs by default on some systems. */
+export const NO_COUNTRY = 'XX';
 
 /** Whether it is the code of a country, in capitals. Aliases (UK) and codes of countries that are no more (SU) do not count. */
 export function isCountry(code: string): boolean {
-  if (code === UNCODED) return true;
   if (!/^[A-Z]{2}$/.test(code) || NO_COUNTRIES.has(code)) return false;
   regions ??= new Intl.DisplayNames('en', { type: 'region', fallback: 'none' });
   if (regions.of(code) === undefined) return false;

@@ -1,6 +1,6 @@
 /** Whom a certificate names: the subject and the alternative names, from the request and, where it is silent, the CSR. */
 import { CertMateError } from '../../errors.js';
-import { isCountry } from '../../pki/country.js';
+import { isCountry, NO_COUNTRY } from '../../pki/country.js';
 import { formatGeneralName, type GeneralName, parseGeneralName } from '../../pki/general-names.js';
 import { encodeName, type NameAttribute } from '../../pki/names.js';
 import type { CertificationRequest } from '../../pki/request.js';
@@ -73,7 +73,7 @@ export function identityOf(request: IdentityRequest, csr: RequestedIdentity | nu
     common_name: request.common_name ?? from('CN') ?? '',
     organization: request.organization ?? from('O') ?? null,
     organizational_unit: request.organizational_unit ?? from('OU') ?? null,
-    country: request.country ?? from('C')?.toUpperCase() ?? null,
+    country: request.country ?? countryFrom(from('C')),
     state: request.state ?? from('ST') ?? null,
     locality: request.locality ?? from('L') ?? null,
   };
@@ -93,6 +93,12 @@ export function identityOf(request: IdentityRequest, csr: RequestedIdentity | nu
   const names = asked ?? csr?.subjectAltNames ?? [];
   const email = emailOf(request, csr, from);
   return { subject, email, names: withEmail(names, email ?? mailboxIn(subject.common_name)) };
+}
+
+/** A CSR that says "no country in particular" names none. */
+function countryFrom(value: string | undefined): string | null {
+  const code = value?.toUpperCase() ?? NO_COUNTRY;
+  return code === NO_COUNTRY ? null : code;
 }
 
 /** The subject's Name in DER; absent attributes are left out. */
