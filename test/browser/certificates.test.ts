@@ -164,6 +164,8 @@ describe('one certificate in Chromium', { skip: missing('chromium', 'openssl') }
         await page.locator('#csv-file').setInputFiles(wrong);
       }
       await page.getByText('150 rows can be issued, 1 cannot').waitFor();
+      // Before its styles are there, a page has its text but no lines.
+      await page.waitForLoadState();
       const cell = page.locator('td.wrong');
       assert.match(await cell.innerText(), /^Nowhere\s+must be a two-letter/);
       assert.equal(await page.locator('.cells tbody tr').count(), 1, 'only what needs another look');
