@@ -80,14 +80,17 @@ export class Lane {
     for (const connection of this.#connections) connection.endWhenIdle();
   }
 
+  /** Whether `close` was called. */
   get closing(): boolean {
     return this.#closing;
   }
 
+  /** To be called when a connection has ended, or has become Node's. */
   forget(connection: Connection): void {
     this.#connections.delete(connection);
   }
 
+  /** See PlainRequestReader (RFC 9112). */
   read(text: string, from: number): PlainRequest | null {
     return this.#reader.read(text, from);
   }

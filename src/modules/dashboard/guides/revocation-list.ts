@@ -12,7 +12,7 @@ export function fetchScript({ crl }: Addresses): Snippet {
 # Fetches the revocation list of CertMate and, when it has changed, lets servers read it again.
 set -eu
 cd /etc/certmate
-new=$(mktemp crl.XXXXXX)
+new=$(mktemp -p .)
 trap 'rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
 
