@@ -2,6 +2,7 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { systemClock } from './clock.js';
 import { type Config, version } from './config.js';
+import { closeInTime } from './exit.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { atTheMachine } from './http/at-the-machine.js';
@@ -83,7 +84,8 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   try {
     await assemble(app, config, clock, secure, operator);
   } catch (error) {
-    await app.close();
+    app.log.debug({ err: error }, 'the start failed');
+    await closeInTime(app);
     throw error;
   }
   return app;

@@ -6,7 +6,7 @@ import { COMMANDS, nameIn } from './cli/commands.js';
 import { failureOf, wording } from './cli/failure.js';
 import { describeCommand, overview } from './cli/help.js';
 import { print } from './cli/place.js';
-import { version } from './config.js';
+import { isUrlSet, version } from './config.js';
 
 /** Whoever reads the output may stop reading, as `head` does. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -32,13 +32,26 @@ async function main(): Promise<void> {
   running.command = command;
   if (command !== null && name !== null) {
     if (help || words[0] === 'help') print(describeCommand(name, command));
-    else await command.run(new Arguments(words.slice(name.split(' ').length), command));
+    else await run(name, command);
     return;
   }
   if (words[0] === '--version') print(version);
   else if (help || asked.length === 0) print(overview(await everyCommand()));
   else if (asked[0]?.startsWith('-') === true) throw new UsageError('the name of a command comes first');
   else throw new UsageError(`there is no command ${asked[0]}`);
+}
+
+/** @throws UsageError what is wrong with the words, or a command for local files while CERTMATE_URL names a server */
+async function run(name: string, command: Command): Promise<void> {
+  const args = new Arguments(words.slice(name.split(' ').length), command);
+  const { remote = false, standaloneWith } = command;
+  const local = !remote && (standaloneWith === undefined || !args.has(standaloneWith));
+  if (local && isUrlSet()) {
+    throw new UsageError(
+      `CERTMATE_URL names a server, and ${name} works on local files only: run it on the server's machine, or unset CERTMATE_URL`,
+    );
+  }
+  await command.run(args);
 }
 
 async function everyCommand(): Promise<[string, Command][]> {

@@ -235,6 +235,11 @@ export interface CommandSettings {
   colour: boolean;
 }
 
+/** Whether `CERTMATE_URL` is set: the command is meant for a server elsewhere. */
+export function isUrlSet(environment: NodeJS.ProcessEnv = process.env): boolean {
+  return Boolean(environment['CERTMATE_URL']);
+}
+
 /** @throws StartupError as readConfig */
 export function readCommandSettings(environment: NodeJS.ProcessEnv = process.env): CommandSettings {
   const { CERTMATE_URL: url, CERTMATE_TOKEN: token, CERTMATE_TOKEN_FILE: file, NO_COLOR, TERM } = environment;

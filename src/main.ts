@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.js';
 import { type Config, readConfig, unknownSettings } from './config.js';
 import { StartupError } from './errors.js';
-import { orExit } from './exit.js';
+import { closeInTime, orExit } from './exit.js';
 import { standardOutput } from './log.js';
 
 /** Requests that are still running when this many milliseconds have passed since SIGTERM are cut off. */
@@ -20,7 +20,7 @@ async function serve(config: Config): Promise<void> {
   try {
     await listen(app, config);
   } catch (error) {
-    await app.close();
+    await closeInTime(app);
     // The key of this first start exists from now on: its one chance to be seen must not pass.
     if (firstToken !== null) print(keyLines(firstToken));
     throw error;

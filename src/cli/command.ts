@@ -35,6 +35,8 @@ export interface Command {
   examples: readonly string[];
   /** Whether it can also go through a running server; then it has REMOTE among its options. */
   remote?: boolean;
+  /** The option with which it works on the files named and needs neither a data directory nor a server. */
+  standaloneWith?: string;
   run(args: Arguments): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 /** How the command ends when something is wrong: one line that says what, and an exit code. */
 import { CertMateError, DirectoryInUse, type ErrorBody, StartupError } from '../errors.js';
+import { reasonOf } from '../exit.js';
 import { UsageError } from './arguments.js';
 
 /** The server said no; or, what answers there is no CertMate. */
@@ -36,9 +37,7 @@ export function failureOf(error: unknown, remote: boolean): Failure {
     return { exitCode: 1, code: error.body?.code ?? 'NOT_CERTMATE', message: error.message };
   if (error instanceof CertMateError) return { exitCode: 1, code: error.code, message: withDetails(error.toBody()) };
   if (error instanceof StartupError) return { exitCode: 1, code: 'FAILED', message: error.message };
-  const { message, stack, syscall } = error as NodeJS.ErrnoException;
-  // What the system refuses, such as to write into somebody else's folder, needs no stack.
-  return { exitCode: 1, code: 'FAILED', message: syscall === undefined ? (stack ?? String(error)) : message };
+  return { exitCode: 1, code: 'FAILED', message: reasonOf(error) };
 }
 
 /** The lines, or the one line of JSON, for standard error. */

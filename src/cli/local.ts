@@ -53,13 +53,24 @@ export async function openHere() {
   return buildApp({ config, logger: quietLog(), operator: whoIsHere().user });
 }
 
-/** Standard output is for what was asked for: warnings and errors go, in a line each, to standard error. */
+/** Standard output is for the answer: warnings, errors and slow steps go, in a line each, to standard error. */
 function quietLog() {
   const write = (line: string): void => {
-    const { msg, err } = JSON.parse(line) as { msg?: string; err?: { message?: string } };
+    const { level, msg, err, slow_step } = JSON.parse(line) as LogLine;
+    if (level < WARN && slow_step !== true) return;
     note([msg, err?.message].filter((text) => text !== undefined && text !== '').join(': '));
   };
-  return pino({ level: 'warn', base: null, timestamp: false }, { write });
+  return pino({ level: 'info', base: null, timestamp: false }, { write });
+}
+
+/** pino's number of the level. */
+const WARN = 40;
+
+interface LogLine {
+  level: number;
+  msg?: string;
+  err?: { message?: string };
+  slow_step?: boolean;
 }
 
 function userName(): string {

@@ -23,6 +23,7 @@ export const verifyAuditCommand: Command = {
     ...JSON_FLAG,
   },
   examples: ['verify-audit', 'verify-audit --log audit-export.zip --public-key audit.pub'],
+  standaloneWith: 'log',
   run: verifyAudit,
 };
 

@@ -98,6 +98,8 @@ export function serverOptions(
     requestTimeout: patience.request,
     connectionTimeout: patience.silence,
     keepAliveTimeout: patience.keepAlive,
+    // Making the CA key and opening a large store may take minutes on a slow machine; a start has no time limit.
+    pluginTimeout: 0,
     genReqId: ({ headers }) => requestId(headers['x-request-id']),
     trustProxy: config.trustProxy ?? false,
     bodyLimit: BODY_LIMIT,

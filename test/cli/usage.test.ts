@@ -30,6 +30,29 @@ describe('the command', () => {
     assert.equal(stdout.trimEnd(), describeCommand('issue', await (COMMANDS['issue']?.() ?? assert.fail())));
   });
 
+  it('refuses what works on local files only while CERTMATE_URL names a server, before it touches anything', async (t) => {
+    const { settings, folder } = place(t);
+    for (const [name, load] of Object.entries(COMMANDS)) {
+      const { remote = false, operands } = (await load?.()) ?? assert.fail();
+      if (remote) continue;
+      const words = [...name.split(' '), ...Array.from({ length: operands?.least ?? 0 }, () => 'x')];
+      const { status, stdout, stderr } = await certmate(
+        { ...settings, CERTMATE_URL: 'https://ca.example.com' },
+        ...words,
+      );
+      assert.deepEqual([status, stdout], [2, ''], name);
+      assert.match(stderr, /CERTMATE_URL names a server, and .* works on local files only/, name);
+    }
+    await assert.rejects(import('node:fs/promises').then(({ access }) => access(join(folder, 'data'))));
+    const verifying = ['verify-audit', '--log', join(folder, 'none'), '--public-key', join(folder, 'none')];
+    const { stderr } = await certmate({ ...settings, CERTMATE_URL: 'https://ca.example.com' }, ...verifying);
+    assert.match(
+      stderr,
+      /there is nothing at|there is no file/,
+      'files that are named are read wherever the server is',
+    );
+  });
+
   it('answers wrong usage with exit code 2 and the reason, before it touches anything', async (t) => {
     const { settings, folder } = place(t);
     const wrong: [string[], RegExp][] = [

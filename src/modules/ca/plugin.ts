@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
 import { StartupError } from '../../errors.js';
 import type { CheckResult } from '../../http/health.js';
+import { slowStep } from '../../slow-step.js';
+import type { KeyType } from '../../types.js';
 import type { CertificateAuthority } from './authority.js';
 import { authorityExists, createAuthority, loadAuthority } from './establish.js';
 
@@ -12,6 +14,15 @@ declare module 'fastify' {
     authority: CertificateAuthority;
   }
 }
+
+const KEY_NAMES: Record<KeyType, string> = {
+  'rsa-2048': 'RSA-2048',
+  'rsa-3072': 'RSA-3072',
+  'rsa-4096': 'RSA-4096',
+  'ec-p256': 'EC P-256',
+  'ec-p384': 'EC P-384',
+  ed25519: 'Ed25519',
+};
 
 export const caPlugin = plugin(
   async (app) => {
@@ -32,8 +43,7 @@ async function openAuthority(app: FastifyInstance): Promise<CertificateAuthority
       'there are certificates but no CA; restore its folder from a backup (no new CA is made over an old one)',
     );
   }
-  log.info({ key_type: keyType }, 'making the CA');
-  const key = await keys.generate(keyType);
+  const key = await slowStep(log, `Generating the CA key (${KEY_NAMES[keyType]}) …`, () => keys.generate(keyType), 0);
   const authority = await createAuthority(folders.ca, { subject, keyType, days }, key, passphrase, clock.now());
   await audit.record({
     operation: 'ca_create',

@@ -4,6 +4,7 @@ import plugin from 'fastify-plugin';
 import type { Config } from '../../config.js';
 import { KeyGenerator } from '../../crypto/keygen.js';
 import { Scheduler } from '../../scheduler.js';
+import { slowStep } from '../../slow-step.js';
 import { Folder } from '../../store/folder.js';
 import { lockDirectory, lockLogs } from '../../store/lock.js';
 import { freeBytes } from '../../store/space.js';
@@ -52,7 +53,9 @@ export const foundation = plugin(
       'How long the disk takes to keep what the journal was given.',
       [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     );
-    const store = await openStore(config.dataDir, clock, app.log, config.keyEncryption, onSynced);
+    const store = await slowStep(app.log, 'Opening the store …', () =>
+      openStore(config.dataDir, clock, app.log, config.keyEncryption, onSynced),
+    );
     app.addHook('onClose', () => store.close());
     app.addHook('onListen', () => {
       store.warm().catch((error: unknown) => app.log.error({ err: error }, 'the inventory could not be put in order'));
