@@ -14,6 +14,21 @@ export function wholeSeconds(date: Date): Date {
   return new Date(Math.floor(date.getTime() / 1000) * 1000);
 }
 
+/**
+ * When something that is signed at `now` begins to hold: 60 s earlier, in whole seconds. Relying parties' clocks are slow by a
+ * few seconds, and none of them accepts a certificate, a CRL or an OCSP response of the future.
+ */
+export function backdated(now: Date): Date {
+  return secondsAfter(wholeSeconds(now), -BACKDATE_SECONDS);
+}
+
+/** When something was signed that holds from `thisUpdate` on: the inverse of `backdated`. */
+export function whenSigned(thisUpdate: Date): Date {
+  return secondsAfter(thisUpdate, BACKDATE_SECONDS);
+}
+
+const BACKDATE_SECONDS = 60;
+
 /** The moment `seconds` after `date` (before it, when negative). */
 export function secondsAfter(date: Date, seconds: number): Date {
   return new Date(date.getTime() + seconds * 1000);

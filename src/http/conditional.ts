@@ -7,20 +7,22 @@ export interface Validator {
   etag: string;
   /** Whole seconds. */
   lastModified: Date;
+  /** Whether a copy is still current of which the caller knows this time (ms) only, as If-Modified-Since tells it. */
+  isCurrentSince(time: number): boolean;
 }
 
 /**
  * Sets ETag and Last-Modified, and sends 304 if the request's preconditions say that its copy is current.
  * @returns true when the answer has been sent
  */
-export function conditional(request: FastifyRequest, reply: FastifyReply, { etag, lastModified }: Validator): boolean {
-  reply.header('ETag', etag).header('Last-Modified', lastModified.toUTCString());
-  if (!isCurrent(request, etag, lastModified)) return false;
+export function conditional(request: FastifyRequest, reply: FastifyReply, validator: Validator): boolean {
+  reply.header('ETag', validator.etag).header('Last-Modified', validator.lastModified.toUTCString());
+  if (!isCurrent(request, validator)) return false;
   reply.code(304).send();
   return true;
 }
 
-function isCurrent(request: FastifyRequest, etag: string, lastModified: Date): boolean {
+function isCurrent(request: FastifyRequest, { etag, isCurrentSince }: Validator): boolean {
   const tags = request.headers['if-none-match'];
   // RFC 9110 §13.1.3: If-Modified-Since counts only where there is no If-None-Match.
   if (tags !== undefined) {
@@ -29,5 +31,5 @@ function isCurrent(request: FastifyRequest, etag: string, lastModified: Date): b
   const since = request.headers['if-modified-since'];
   if (since === undefined) return false;
   const time = Date.parse(since);
-  return !Number.isNaN(time) && lastModified.getTime() <= time;
+  return !Number.isNaN(time) && isCurrentSince(time);
 }

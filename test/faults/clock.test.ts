@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readCrl } from '../../src/pki/crl.js';
 import { type Built, build, MovedClock, testConfig } from '../build.js';
+import { certId, ocspRequest } from '../modules/ocsp/request.js';
 
 const DAY = 86_400;
 const crlOf = async ({ call }: Built) =>
@@ -32,6 +34,45 @@ describe('a clock that is set back', () => {
     const second = await build(t, { config, clock });
     assert.ok((await crlOf(second)).number > set.number, 'also after a restart');
     assert.equal((await crlOf(second)).count, 2);
+  });
+
+  it('by ten days: CRL, OCSP signer and answers of the future are unhealthy and due at once', async (t) => {
+    const clock = new MovedClock();
+    const config = await testConfig(t);
+    await (await build(t, { config, clock })).app.close();
+    clock.advance(10 * DAY);
+    const built = await build(t, { config, clock });
+    const { app, call, issue } = built;
+    const { serial_number } = await issue();
+    const ask = () => app.ocsp.respond(ocspRequest([certId(app.authority.certificate, String(serial_number))]));
+    await ask();
+    const { serial } = app.ocsp.delegate;
+    clock.advance(-10 * DAY);
+    const checks = async () => {
+      // An outcome is kept for a second.
+      await delay(1100);
+      return (await call('anonymous', { url: '/health' })).json().checks as Record<string, { ok: boolean }>;
+    };
+    const wrong = await checks();
+    assert.equal(wrong['crl']?.ok, false);
+    assert.equal(wrong['ocsp']?.ok, false);
+    await app.crl.refresh();
+    await app.ocsp.rotateIfDue();
+    assert.ok((await crlOf(built)).thisUpdate < clock.now());
+    assert.notEqual(app.ocsp.delegate.serial, serial);
+    assert.ok(app.ocsp.delegate.notBefore < clock.now());
+    assert.ok(((await ask()).cache?.thisUpdate ?? assert.fail()) < clock.now());
+    const mended = await checks();
+    assert.equal(mended['crl']?.ok, true);
+    assert.equal(mended['ocsp']?.ok, true);
+  });
+
+  it('by ten days: a CA certificate of the future is unhealthy', async (t) => {
+    const clock = new MovedClock();
+    const { call } = await build(t, { clock });
+    clock.advance(-10 * DAY);
+    const { checks } = (await call('anonymous', { url: '/health' })).json();
+    assert.deepEqual(checks.ca, { ok: false, detail: 'the CA certificate is not valid yet: check the clock' });
   });
 
   it('to a time before the CA stops the start, in words', async (t) => {

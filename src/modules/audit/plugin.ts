@@ -51,8 +51,8 @@ export const audit = plugin(
       if (trail.problem === null && (await trail.tailHolds().catch(() => false))) return { ok: true };
       return { ok: false, detail: 'see the log and /api/audit/verify' };
     });
-    // What is changed inside a file shows in its lines only: they are all read once a night, and soon after a start.
-    if (app.hasDecorator('scheduler')) app.scheduler.add('audit-verification', '15 5 * * *', () => trail.verify());
+    // What is changed inside a file shows in its lines only: they are all read once a day, and soon after a start.
+    if (app.hasDecorator('scheduler')) app.scheduler.every('audit-verification', DAY_MS / 1000, () => trail.verify());
     let first: NodeJS.Timeout | undefined;
     const getReady = () => trail.learn().then(() => trail.verify());
     app.addHook('onListen', async () => {

@@ -14,8 +14,8 @@ declare module 'fastify' {
   }
 }
 
-/** Hourly, at a minute when little else begins. */
-const SWEEP = '23 * * * *';
+/** Seconds between two looks for jobs whose results are no longer kept. */
+const SWEEP = 3600;
 
 /** What could not be stored, for want of room perhaps, is tried again after so long (ms). */
 const PATIENCE = 5000;
@@ -49,7 +49,7 @@ export const batch = plugin(
     // Whoever follows a job would otherwise keep the server from closing.
     app.addHook('preClose', async () => stop.abort());
     app.addHook('onClose', () => jobs.close());
-    scheduler.add('batch-sweep', SWEEP, () => jobs.sweep());
+    scheduler.every('batch-sweep', SWEEP, () => jobs.sweep());
   },
   { name: 'batch', fastify: '5.x', dependencies: ['foundation', 'audit', 'auth', 'ca', 'client-certs'] },
 );

@@ -1,6 +1,6 @@
 /** Opening the CA at start: load the one there is, or make the first one. Whatever is wrong stops the start. */
 import { createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { localSigner } from '../../crypto/file-signer.js';
 import { KeyOpenError, type KeyOpenFailure, openPrivateKey, sealPrivateKey } from '../../crypto/sealing.js';
 import { StartupError } from '../../errors.js';
@@ -103,7 +103,7 @@ export async function createAuthority(
   const subjectPublicKeyInfo = createPublicKey(key).export({ type: 'spki', format: 'der' });
   const identifier = keyIdentifier(subjectPublicKeyInfo);
   const name = encodeName(parseDistinguishedName(subject));
-  const notBefore = secondsAfter(wholeSeconds(now), -60);
+  const notBefore = backdated(now);
   const notAfter = secondsAfter(wholeSeconds(now), days * 86_400);
   const tbs = buildTbsCertificate({
     serial: newSerial(randomBytes(16)),

@@ -59,6 +59,7 @@ async function openAuthority(app: FastifyInstance): Promise<CertificateAuthority
 /** Signs something that is no certificate and checks the signature; also whether the CA is still valid. */
 async function trial({ signer, certificate }: CertificateAuthority, now: Date): Promise<CheckResult> {
   if (certificate.notAfter <= now) return { ok: false, detail: 'the CA certificate has expired' };
+  if (certificate.notBefore > now) return { ok: false, detail: 'the CA certificate is not valid yet: check the clock' };
   const probe = Buffer.from('CertMate health check');
   const digest = { 'rsa-sha256': 'sha256', 'ecdsa-sha256': 'sha256', 'ecdsa-sha384': 'sha384', ed25519: null };
   const signature = await signer.sign(probe);

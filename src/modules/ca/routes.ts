@@ -14,6 +14,7 @@ export const caRoutes: FastifyPluginAsyncZod = async (app) => {
   const validator = {
     etag: `"${authority.fingerprint.replaceAll(':', '')}"`,
     lastModified: authority.certificate.notBefore,
+    isCurrentSince: (time: number) => time >= authority.certificate.notBefore.getTime(),
   };
 
   app.get('/ca', { schema: { summary: 'Facts of the CA', tags, response: { 200: authorityFacts } } }, async () =>

@@ -1,11 +1,9 @@
 /** How long a certificate is valid. */
-import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 
 const DAY = 86_400;
 const DEFAULT_DAYS = 365;
-/** Clocks of relying parties may be behind ours by as much, in seconds. */
-const BACKDATED = 60;
 
 export interface Lifetime {
   notBefore: Date;
@@ -39,9 +37,9 @@ export function lifetimeOf(asked: Validity, now: Date, issuer: { notBefore: Date
       details: [{ path: asked.hours_valid === undefined ? 'days_valid' : 'hours_valid', message }],
     });
   }
-  const backdated = secondsAfter(start, -BACKDATED);
+  const notBefore = backdated(now);
   return {
-    notBefore: backdated < issuer.notBefore ? issuer.notBefore : backdated,
+    notBefore: notBefore < issuer.notBefore ? issuer.notBefore : notBefore,
     notAfter,
     days: Math.ceil(seconds / DAY),
   };

@@ -30,7 +30,7 @@ export const crlPlugin = plugin(
     store.subscribe((record, previous) => publisher.note(record, previous));
     app.decorate('crl', publisher);
 
-    app.scheduler.add('crl-refresh', '* * * * *', () => publisher.refresh());
+    app.scheduler.every('crl-refresh', 60, () => publisher.refresh());
 
     metrics.gauge(
       'certmate_crl_seconds_to_next_update',
@@ -54,6 +54,12 @@ export const crlPlugin = plugin(
 
     health.add('crl', () => {
       if (publisher.isFailing) return { ok: false, detail: 'no new CRL can be published; the log says why' };
+      if (publisher.isOfTheFuture(clock.now())) {
+        return {
+          ok: false,
+          detail: 'the CRL is of the future: the clock was set back; a new one follows within a minute',
+        };
+      }
       const used = publisher.current.used(clock.now());
       if (used < AGEING_FROM) return { ok: true };
       const detail = `the CRL is ${Math.round(used * 100)} % through its life; see the log for why it is not renewed`;

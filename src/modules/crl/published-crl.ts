@@ -8,6 +8,11 @@ export class PublishedCrl {
   readonly number: bigint;
   readonly thisUpdate: Date;
   readonly nextUpdate: Date;
+  /**
+   * The whole second after it was published (thisUpdate lies a minute before): later than any date that a caller can have from
+   * before. CRLs that follow one another within a second each get a later one, so that If-Modified-Since tells them apart.
+   */
+  readonly changedAt: Date;
   /** How many entries it has. */
   readonly count: number;
   /** The DER. The pieces never change. */
@@ -19,10 +24,14 @@ export class PublishedCrl {
   #whole: Buffer | null = null;
 
   /** @param pieces the DER; the last piece is what follows the TBSCertList: algorithm and signature */
-  constructor(pieces: readonly Buffer[], facts: { number: bigint; thisUpdate: Date; nextUpdate: Date; count: number }) {
+  constructor(
+    pieces: readonly Buffer[],
+    facts: Pick<PublishedCrl, 'number' | 'thisUpdate' | 'nextUpdate' | 'changedAt' | 'count'>,
+  ) {
     this.number = facts.number;
     this.thisUpdate = facts.thisUpdate;
     this.nextUpdate = facts.nextUpdate;
+    this.changedAt = facts.changedAt;
     this.count = facts.count;
     this.size = pieces.reduce((size, { length }) => size + length, 0);
     this.pieces = pieces;

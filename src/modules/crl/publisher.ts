@@ -1,6 +1,6 @@
 /** Publishes the CRL (RFC 5280 §5): full scope, numbered upward, never expired, never missing a revocation. */
 import type { KeyObject } from 'node:crypto';
-import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
@@ -64,6 +64,8 @@ export class CrlPublisher {
   readonly #lost = new Map<Serial, LostSerial>();
   #current: PublishedCrl | null = null;
   #lastNumber = 0n;
+  /** When the current CRL became that (ms); see PublishedCrl. */
+  #lastChange = 0;
   readonly #builds = new SharedBuilds(() => this.#build());
   readonly #ageWarnings: AgeWarnings;
   /** True while a revocation is noted that no CRL holds yet, because building it failed or has not begun. */
@@ -166,9 +168,14 @@ export class CrlPublisher {
     }
   }
 
+  /** Whether the current CRL is not valid yet, because the clock was ahead when it was published. */
+  isOfTheFuture(now: Date): boolean {
+    return now < this.current.thisUpdate;
+  }
+
   #isDue(now: Date): boolean {
     if (!this.#current || this.#incomplete) return true;
-    return this.#current.used(now) >= 0.5 || now < secondsAfter(this.#current.thisUpdate, -300);
+    return this.#current.used(now) >= 0.5 || this.isOfTheFuture(now);
   }
 
   #set(
@@ -198,10 +205,12 @@ export class CrlPublisher {
 
   async #build(): Promise<void> {
     const { authority, clock, hours, log } = this.#parts;
-    const thisUpdate = wholeSeconds(clock.now());
-    const planned = secondsAfter(thisUpdate, hours * 3600);
+    const now = clock.now();
+    const thisUpdate = backdated(now);
+    const planned = secondsAfter(wholeSeconds(now), hours * 3600);
     if (this.#current && thisUpdate < this.#current.thisUpdate) this.#recall(thisUpdate);
     const nextUpdate = planned > authority.certificate.notAfter ? authority.certificate.notAfter : planned;
+    const changedAt = new Date(Math.max(wholeSeconds(now).getTime(), this.#lastChange) + 1000);
     const { mark, size: count } = this.#entries;
     const entries = this.#entries.pieces();
     this.#incomplete = false;
@@ -211,9 +220,10 @@ export class CrlPublisher {
       const pieces = await authority.signCertList({ thisUpdate, nextUpdate, number, entries });
       // Taken even if writing fails half-way: a number is never used for other bytes.
       this.#lastNumber = number;
-      const crl = new PublishedCrl(pieces, { number, thisUpdate, nextUpdate, count });
+      const crl = new PublishedCrl(pieces, { number, thisUpdate, nextUpdate, changedAt, count });
       await this.#stored.add(crl);
       this.#current = crl;
+      this.#lastChange = changedAt.getTime();
     } catch (error) {
       this.#incomplete = true;
       this.#failing = true;
@@ -254,7 +264,10 @@ export class CrlPublisher {
       if (!served) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
     }
     this.#settleRest();
-    if (last) this.#current = last.crl;
+    if (last) {
+      this.#current = last.crl;
+      this.#lastChange = last.crl.changedAt.getTime();
+    }
     if (this.#isDue(clock.now())) await this.publish();
   }
 

@@ -1,7 +1,7 @@
 /** The CRL over HTTP, for relying parties: no account needed. */
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { timestamp } from '../../clock.js';
+import { timestamp, wholeSeconds } from '../../clock.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
 import { CRL_LABEL } from '../../pki/crl-pem.js';
@@ -43,7 +43,14 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
         const etag = format === 'der' ? current.etag : `${current.etag.slice(0, -1)}-pem"`;
         // A cache must ask each time: a revocation may have published a new CRL a second ago.
         reply.header('Cache-Control', 'public, no-cache').header('Expires', current.nextUpdate.toUTCString());
-        if (conditional(request, reply, { etag, lastModified: current.thisUpdate })) {
+        const { changedAt } = current;
+        const validator = {
+          etag,
+          // RFC 9110 §8.8.2.1: never later than the answer itself.
+          lastModified: changedAt > clock.now() ? wholeSeconds(clock.now()) : changedAt,
+          isCurrentSince: (time: number) => time >= changedAt.getTime(),
+        };
+        if (conditional(request, reply, validator)) {
           crl.notModified += 1;
           return reply;
         }

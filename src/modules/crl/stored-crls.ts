@@ -1,6 +1,8 @@
 /** The CRLs on disk: the last few under their numbers, the newest also as `crl.pem` beside the CA. */
+
 import { type KeyObject, verify } from 'node:crypto';
 import { join } from 'node:path';
+import { whenSigned } from '../../clock.js';
 import { type CertificateList, readCrl } from '../../pki/crl.js';
 import { CRL_LABEL, CrlPem } from '../../pki/crl-pem.js';
 import { decodePem } from '../../pki/pem.js';
@@ -125,6 +127,7 @@ export class StoredCrls {
         number,
         thisUpdate,
         nextUpdate,
+        changedAt: whenSigned(thisUpdate),
         count,
       });
       return { crl, entries: list.encodedEntries };

@@ -36,6 +36,8 @@ declare module 'fastify' {
 }
 
 const MIB = 1024 * 1024;
+/** Seconds. */
+const DAY = 86_400;
 /** Below this much free room (bytes) the service counts as degraded: certificates and audit lines still fit, for a while. */
 const LEAST_FREE = 100 * MIB;
 
@@ -63,10 +65,10 @@ export const foundation = plugin(
     await tryKeys(store, config.keyEncryption, app.log);
     const keys = new KeyGenerator();
     app.addHook('onClose', () => keys.close());
-    const scheduler = new Scheduler(app.log);
+    const scheduler = new Scheduler(app.log, clock);
     app.addHook('onClose', async () => scheduler.close());
-    // What is damaged while the server runs is found by the next morning at the latest.
-    scheduler.add('store-verification', '30 4 * * *', () => store.verify());
+    // What is damaged while the server runs is found within a day.
+    scheduler.every('store-verification', DAY, () => store.verify());
 
     const certs = new Folder(join(config.dataDir, 'certs'));
     app.decorate('config', config);

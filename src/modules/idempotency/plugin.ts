@@ -16,7 +16,7 @@ export const idempotencyPlugin = plugin(
     const files = new Folder(join(config.dataDir, 'idempotency'));
     const ledger = await IdempotencyLedger.open({ files, clock, log });
     app.decorate('idempotency', ledger);
-    app.scheduler.add('idempotency', '23 * * * *', () => ledger.sweep());
+    app.scheduler.every('idempotency', 3600, () => ledger.sweep());
   },
   { name: 'idempotency', fastify: '5.x', dependencies: ['foundation'] },
 );

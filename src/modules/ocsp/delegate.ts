@@ -1,6 +1,6 @@
 /** The delegated OCSP signer (RFC 6960 §4.2.2.2): a short-lived P-256 certificate whose key never leaves memory. */
 import { createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
-import { secondsAfter, wholeSeconds } from '../../clock.js';
+import { backdated, secondsAfter, wholeSeconds } from '../../clock.js';
 import { localSigner } from '../../crypto/file-signer.js';
 import type { Signer } from '../../crypto/signer.js';
 import { contextExplicit, sequence } from '../../pki/der.js';
@@ -40,6 +40,7 @@ export interface Delegate {
   readonly certificate: Buffer;
   /** SHA-1 of its public key: the responderID byKey (RFC 6960 §4.2.1). */
   readonly keyHash: Buffer;
+  readonly notBefore: Date;
   readonly notAfter: Date;
   /** How each answer that it signs ends: with its certificate; one character an octet. */
   readonly tail: string;
@@ -66,13 +67,14 @@ export async function certifyDelegate(
   const keyHash = keyIdentifier(subjectPublicKeyInfo);
   const serial = newSerial(randomBytes(16));
   const now = wholeSeconds(clock.now());
-  const start = secondsAfter(now, -60);
+  const start = backdated(now);
   const end = secondsAfter(now, 2 * (answerHours + MARGIN_HOURS) * 3600);
   const notAfter = end > issuer.certificate.notAfter ? issuer.certificate.notAfter : end;
+  const notBefore = start < issuer.certificate.notBefore ? issuer.certificate.notBefore : start;
   const certificate = await issuer.issue({
     serial,
     subject: encodeName([{ type: 'CN', value: RESPONDER_NAME }]),
-    notBefore: start < issuer.certificate.notBefore ? issuer.certificate.notBefore : start,
+    notBefore,
     notAfter,
     subjectPublicKeyInfo,
     extensions: [
@@ -85,10 +87,13 @@ export async function certifyDelegate(
     ],
   });
   const tail = contextExplicit(0, sequence(certificate)).toString('latin1');
-  return { signer: localSigner(privateKey), serial, certificate, keyHash, notAfter, tail };
+  return { signer: localSigner(privateKey), serial, certificate, keyHash, notBefore, notAfter, tail };
 }
 
-/** True when an answer signed now could outlive the delegate, less a margin in which the next one is made. */
+/**
+ * True when an answer signed now could outlive the delegate, less a margin in which the next one is made; also when it is not
+ * valid yet, because the clock was ahead when it was certified.
+ */
 export function isDueForRotation(delegate: Delegate, now: Date, answerHours: number): boolean {
-  return now >= secondsAfter(delegate.notAfter, -(answerHours + MARGIN_HOURS) * 3600);
+  return now < delegate.notBefore || now >= secondsAfter(delegate.notAfter, -(answerHours + MARGIN_HOURS) * 3600);
 }

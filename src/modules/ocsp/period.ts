@@ -1,8 +1,11 @@
 /** From when until when answers hold (RFC 6960 §4.2.2.1), as OCSP and HTTP say it. */
-import { secondsAfter } from '../../clock.js';
+import { backdated, secondsAfter, wholeSeconds } from '../../clock.js';
 
 /** One object for all answers of a second. */
 export interface Period {
+  /** When it was signed. */
+  readonly producedAt: Date;
+  /** A minute earlier, for relying parties whose clocks are slow. */
   readonly thisUpdate: Date;
   readonly nextUpdate: Date;
   /** The same as HTTP writes them. */
@@ -23,16 +26,19 @@ export class Periods {
     this.#hours = hours;
   }
 
-  /** The one that begins then. @param thisUpdate in whole seconds */
-  from(thisUpdate: Date): Period {
-    if (this.#last?.thisUpdate.getTime() === thisUpdate.getTime()) return this.#last;
-    const nextUpdate = secondsAfter(thisUpdate, this.#hours * 3600);
+  /** The one of an answer signed at `now`. */
+  from(now: Date): Period {
+    const producedAt = wholeSeconds(now);
+    if (this.#last?.producedAt.getTime() === producedAt.getTime()) return this.#last;
+    const thisUpdate = backdated(now);
+    const nextUpdate = secondsAfter(producedAt, this.#hours * 3600);
     this.#last = {
+      producedAt,
       thisUpdate,
       nextUpdate,
       lastModified: thisUpdate.toUTCString(),
       expires: nextUpdate.toUTCString(),
-      staleAt: thisUpdate.getTime() + this.#hours * 1_800_000,
+      staleAt: producedAt.getTime() + this.#hours * 1_800_000,
     };
     return this.#last;
   }

@@ -35,10 +35,18 @@ export const ocspPlugin = plugin(
     );
     app.decorate('ocsp', responder);
 
-    app.scheduler.add('ocsp-rotation', '*/10 * * * *', () => responder.rotateIfDue());
-    app.scheduler.add('ocsp-refresh', '30 * * * * *', () => responder.refresh());
+    app.health.add('ocsp', () =>
+      responder.delegate.notBefore > clock.now()
+        ? {
+            ok: false,
+            detail: 'the OCSP signer is of the future: the clock was set back; a new one follows within a minute',
+          }
+        : { ok: true },
+    );
+    app.scheduler.every('ocsp-rotation', 60, () => responder.rotateIfDue());
+    app.scheduler.every('ocsp-refresh', 60, () => responder.refresh());
   },
-  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'metrics', 'ca', 'crl'] },
+  { name: 'ocsp', fastify: '5.x', dependencies: ['foundation', 'health', 'metrics', 'ca', 'crl'] },
 );
 
 /** The revocation state of a serial number, be it a present certificate's or one that a renewal replaced. */

@@ -26,6 +26,8 @@ export class Presigned implements OcspAnswer {
   readonly etag: string;
   /** Counted each time it leaves. */
   readonly tally: Tally;
+  /** Whether another answer to the same request was signed in the same second: the two differ in their tags only. */
+  sharesSecond = false;
   /** Whether anybody has asked for it since it was signed; what nobody asks for is not signed again. */
   asked = true;
   readonly #head: string;
@@ -71,6 +73,7 @@ export class PresignedAnswers {
   put(request: Buffer, answer: Presigned): void {
     if (request.length > LONGEST_KEY) return;
     const key = request.toString('latin1');
+    answer.sharesSecond = this.#answers.get(key)?.cache === answer.cache;
     this.#answers.delete(key);
     if (this.#answers.size >= MOST_KEPT) {
       for (const oldest of this.#answers.keys()) {
@@ -100,7 +103,7 @@ export class PresignedAnswers {
   due(before: number, most: number): Buffer[] {
     const requests: Buffer[] = [];
     for (const [key, answer] of this.#answers) {
-      if (requests.length === most || answer.cache.thisUpdate.getTime() > before) break;
+      if (requests.length === most || answer.cache.producedAt.getTime() > before) break;
       if (answer.asked) requests.push(Buffer.from(key, 'latin1'));
       else this.#answers.delete(key);
     }

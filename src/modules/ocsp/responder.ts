@@ -1,6 +1,5 @@
 /** The OCSP responder (RFC 6960, RFC 5019): bytes in, bytes out, and never an answer that the inventory contradicts. */
 import { createHash, type KeyObject } from 'node:crypto';
-import { wholeSeconds } from '../../clock.js';
 import { sequence } from '../../pki/der.js';
 import {
   assembleOcspResponse,
@@ -42,6 +41,8 @@ export interface OcspAnswer {
   readonly cache: Period | null;
   /** Strong entity tag, quoted; empty where there is nothing to cache. */
   readonly etag: string;
+  /** Whether another answer to the same request was signed in the same second. */
+  readonly sharesSecond?: boolean;
 }
 
 /** Answers are signed again in the background from this part of their life on, and on demand from half of it on. */
@@ -218,7 +219,7 @@ export class OcspResponder {
   async #presign(certId: CertId, request: Buffer): Promise<{ answer: OcspAnswer; state: SerialState | undefined }> {
     const { serial } = certId;
     const state = this.stateOf(serial);
-    const cache = this.#periods.from(wholeSeconds(this.#parts.clock.now()));
+    const cache = this.#periods.from(this.#parts.clock.now());
     const signer = this.#delegate;
     const signed = await this.#sign([certId], null, cache, signer);
     const etag = `"${createHash('sha1').update(signed).digest('base64url')}"`;
@@ -233,7 +234,7 @@ export class OcspResponder {
   async #answerOnce(certIds: readonly CertId[], nonce: Buffer | null): Promise<OcspAnswer> {
     const [first] = certIds;
     const status = first && certIds.length === 1 ? statusName(this.#stateFor(first)) : 'several';
-    const period = this.#periods.from(wholeSeconds(this.#parts.clock.now()));
+    const period = this.#periods.from(this.#parts.clock.now());
     const signed = await this.#sign(certIds, nonce, period, this.#delegate);
     this.tallies.of(status, nonce === null ? 'miss' : 'nonce').count += 1;
     return { text: signed.toString('latin1'), cache: null, etag: '' };
@@ -242,7 +243,7 @@ export class OcspResponder {
   async #sign(
     certIds: readonly CertId[],
     nonce: Buffer | null,
-    { thisUpdate, nextUpdate }: Period,
+    { producedAt, thisUpdate, nextUpdate }: Period,
     { signer, keyHash, certificate }: Delegate,
   ): Promise<Buffer> {
     const responses = certIds.map(
@@ -253,7 +254,7 @@ export class OcspResponder {
         nextUpdate,
       }),
     );
-    const data = buildResponseData({ responderKeyHash: keyHash, producedAt: thisUpdate, responses, nonce });
+    const data = buildResponseData({ responderKeyHash: keyHash, producedAt, responses, nonce });
     const began = performance.now();
     const signature = await signer.sign(data);
     this.#parts.onSigned?.((performance.now() - began) / 1000);

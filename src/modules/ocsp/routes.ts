@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
@@ -90,7 +90,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
         certificate_status:
           state === undefined ? ('unknown' as const) : revoked ? ('revoked' as const) : ('good' as const),
         certificate_serial: serial,
-        this_update: timestamp(now),
+        this_update: timestamp(backdated(now)),
         next_update: timestamp(secondsAfter(now, config.ocspHours * 3600)),
         responder_name: RESPONDER_NAME,
         revocation_time: state?.revoked_at ?? null,
@@ -102,9 +102,13 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
   /** The answer to send, its headers set; null where 304 has been sent instead. */
   function answer(request: FastifyRequest, reply: FastifyReply, said: OcspAnswer): Buffer | null {
     for (const [name, value] of headersOf(said, clock.now())) reply.header(name, value);
-    const { cache, etag, text } = said;
-    const mayHaveIt = cache !== null && request.method !== 'POST';
-    if (mayHaveIt && conditional(request, reply, { etag, lastModified: cache.thisUpdate })) return null;
+    const { cache, etag, text, sharesSecond = false } = said;
+    if (cache !== null && request.method !== 'POST') {
+      const { thisUpdate: lastModified } = cache;
+      // Last-Modified lies in the past (RFC 5019 §6.2): a later time does not mean that the caller has this answer.
+      const isCurrentSince = (time: number) => time === lastModified.getTime() && !sharesSecond;
+      if (conditional(request, reply, { etag, lastModified, isCurrentSince })) return null;
+    }
     return Buffer.from(text, 'latin1');
   }
 };

@@ -26,7 +26,7 @@ export const renewalPlugin = plugin(
     app.addHook('onClose', () => sweep.close());
     let { renewal } = settings.current;
     const obey = () => scheduler.reschedule(RENEWAL_TASK, renewal.enabled ? renewal.cron : null);
-    scheduler.add(RENEWAL_TASK, renewal.cron, () => sweep.runScheduled());
+    scheduler.cron(RENEWAL_TASK, null, () => sweep.runScheduled());
     obey();
     settings.subscribe((current) => {
       const { enabled, cron } = renewal;

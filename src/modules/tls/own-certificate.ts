@@ -4,7 +4,7 @@
  */
 import { createPublicKey, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
-import { secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { privateKeyPem } from '../../crypto/key-encoding.js';
 import {
   authorityInfoAccess,
@@ -137,7 +137,7 @@ export class OwnCertificate implements PairSource {
     const subjectPublicKeyInfo = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
     const serial = newSerial(randomBytes(16));
     const now = wholeSeconds(clock.now());
-    const [start, end] = [secondsAfter(now, -60), secondsAfter(now, LIFETIME_SECONDS)];
+    const [start, end] = [backdated(now), secondsAfter(now, LIFETIME_SECONDS)];
     const notAfter = end > issuer.certificate.notAfter ? issuer.certificate.notAfter : end;
     const certificates = [...(await this.#issued()), { serial_number: serial, expires_at: timestamp(notAfter) }];
     await issuedFile.write(files, ISSUED, { certificates });

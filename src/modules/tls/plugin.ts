@@ -18,10 +18,10 @@ declare module 'fastify' {
   }
 }
 
-/** Files are looked at every ten seconds: they are small, and programs that renew them tell nobody. */
-const FILES = '*/10 * * * * *';
-/** Our own certificate is due a month before it ends. */
-const OWN = '41 * * * *';
+/** Seconds. Files are looked at every ten seconds: they are small, and programs that renew them do not tell. */
+const FILES = 10;
+/** Seconds. Our own certificate is due a month before it ends, and at once when the clock was put right. */
+const OWN = 60;
 
 export const tlsPlugin = plugin(
   async (app, { servers }: { servers: SecureServers | null }) => {
@@ -33,7 +33,7 @@ export const tlsPlugin = plugin(
     const source = config.tls === 'self' ? await ownCertificate(app) : namedFiles(config);
     const served = await open(source, servers, { clock, log });
     app.decorate('tls', served);
-    scheduler.add('tls-certificate', config.tls === 'self' ? OWN : FILES, () => served.refresh());
+    scheduler.every('tls-certificate', config.tls === 'self' ? OWN : FILES, () => served.refresh());
     health.add('tls', () => {
       const { trouble } = served;
       return trouble === null ? { ok: true } : { ok: false, detail: trouble };

@@ -62,6 +62,7 @@ export class ServedPair {
   get trouble(): string | null {
     const { notBefore, notAfter } = this.#current;
     const left = notAfter.getTime() - this.#clock.now().getTime();
+    if (notBefore > this.#clock.now()) return 'the TLS certificate is not valid yet: check the clock';
     if (left <= 0) return 'the TLS certificate has expired';
     if (this.#problem !== null) return `the new TLS certificate is not used, the old one stays: ${this.#problem}`;
     if (left > Math.min(ALARM, (notAfter.getTime() - notBefore.getTime()) / 3)) return null;

@@ -148,7 +148,29 @@ describe('the CRL', () => {
     clock.advance(0.2 * 3600);
     await app.crl.refresh();
     assert.equal(app.crl.current.number, number + 1n);
-    assert.equal(+app.crl.current.nextUpdate - +app.crl.current.thisUpdate, 10 * 3600_000);
+    assert.equal(+app.crl.current.nextUpdate - Math.floor(+clock.now() / 1000) * 1000, 10 * 3600_000);
+  });
+
+  it('holds from a minute ago on, for servers with a slow clock (cchandler/certificate_authority#38, hashicorp/vault#1035, istio/istio#32176)', async (t) => {
+    const clock = new MovedClock();
+    const { app } = await build(t, { clock });
+    await app.crl.publish();
+    assert.equal(+app.crl.current.thisUpdate, Math.floor(+clock.now() / 1000) * 1000 - 60_000);
+    assert.deepEqual(readCrl((await app.inject(DER)).rawPayload).thisUpdate, app.crl.current.thisUpdate);
+  });
+
+  it('is sent again after a revocation that follows a download within the same second or minute, whatever date the caller sends', async (t) => {
+    const { call, issue } = await build(t);
+    const since = async (date: string) =>
+      (await call('anonymous', { ...DER, headers: { 'if-modified-since': date } })).statusCode;
+    for (let n = 0; n < 5; n += 1) {
+      const { identifier } = await issue();
+      const { headers } = await call('anonymous', DER);
+      await call('admin', revoke(identifier));
+      // The time of the download is what `curl -z FILE` sends.
+      assert.equal(await since(String(headers['date'] ?? new Date().toUTCString())), 200);
+      assert.equal(await since(String(headers['last-modified'])), 200);
+    }
   });
 
   it('drops an expired certificate only after one CRL issued past its expiry (RFC 5280 §3.3)', async (t) => {
@@ -166,7 +188,9 @@ describe('the CRL', () => {
   });
 
   it('answers 304 to a caller that has it, by entity tag and by date', async (t) => {
-    const { call } = await build(t);
+    const clock = new MovedClock();
+    const { call } = await build(t, { clock });
+    clock.advance(10);
     const { headers } = await call('anonymous', DER);
     for (const condition of [
       { 'if-none-match': String(headers['etag']) },

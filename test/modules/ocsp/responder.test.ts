@@ -174,7 +174,7 @@ describe('OCSP over HTTP', { skip: without('openssl') }, () => {
     const request = ask(app, serial_number as string);
     const answer = await get(call, request);
     const { headers } = answer;
-    assert.equal(headers['last-modified'], 'Wed, 04 Mar 2026 05:06:07 GMT');
+    assert.equal(headers['last-modified'], 'Wed, 04 Mar 2026 05:05:07 GMT', 'thisUpdate');
     assert.equal(headers['expires'], 'Thu, 05 Mar 2026 05:06:07 GMT');
     assert.match(String(headers['cache-control']), /^max-age=\d+, public, no-transform, must-revalidate$/);
     const maxAge = Number(/max-age=(\d+)/.exec(String(headers['cache-control']))?.[1]);
@@ -182,12 +182,34 @@ describe('OCSP over HTTP', { skip: without('openssl') }, () => {
     assert.equal(Number(headers['content-length']), answer.rawPayload.length);
     assert.match(String(headers['etag']), /^"[^"]+"$/);
     clock.advance(10);
-    const again = await call('anonymous', {
-      method: 'GET',
-      url: `/api/ocsp/${encodeURIComponent(request.toString('base64'))}`,
-      headers: { 'if-none-match': String(headers['etag']) },
-    });
-    assert.equal(again.statusCode, 304);
+    const url = `/api/ocsp/${encodeURIComponent(request.toString('base64'))}`;
+    const again = async (condition: Record<string, string>) =>
+      (await call('anonymous', { method: 'GET', url, headers: condition })).statusCode;
+    assert.equal(await again({ 'if-none-match': String(headers['etag']) }), 304);
+    assert.equal(await again({ 'if-modified-since': String(headers['last-modified']) }), 304);
+    assert.equal(
+      await again({ 'if-modified-since': 'Wed, 04 Mar 2026 05:06:07 GMT' }),
+      200,
+      'it may be another answer',
+    );
+  });
+
+  it('does not say 304 after a revocation in the second in which the answer was signed', async (t) => {
+    const clock = new MovedClock(new Date('2026-03-04T05:06:07.800Z'));
+    const { app, issue, call } = await build(t, { clock });
+    const { serial_number, identifier } = await issue();
+    const request = ask(app, serial_number as string);
+    const url = `/api/ocsp/${encodeURIComponent(request.toString('base64'))}`;
+    const first = await call('anonymous', { method: 'GET', url });
+    await call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/revoke`, payload: {} });
+    for (const condition of [
+      { 'if-modified-since': String(first.headers['last-modified']) },
+      { 'if-none-match': String(first.headers['etag']) },
+    ]) {
+      const { statusCode, headers } = await call('anonymous', { method: 'GET', url, headers: condition });
+      assert.equal(headers['last-modified'], first.headers['last-modified']);
+      assert.equal(statusCode, 200);
+    }
   });
 
   it('refuses other media types and bodies over 64 KiB in the one error shape', async (t) => {
