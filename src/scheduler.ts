@@ -199,3 +199,20 @@ function planOf(expression: string | null, clock: Clock): Plan {
 }
 
 async function nothing(): Promise<void> {}
+
+/** So many runs are looked at: a month of daily ones. */
+const RUNS_SEEN = 32;
+const pauses = new Map<string, number>();
+
+/** The longest time between two of the next runs of a cron expression (seconds); infinite where it runs no more. */
+export function longestPause(expression: string): number {
+  let longest = pauses.get(expression);
+  if (longest === undefined) {
+    const runs = createTask(expression, nothing).getNextRuns(RUNS_SEEN);
+    const gaps = runs.slice(1).map((run, index) => run.getTime() - (runs[index]?.getTime() ?? 0));
+    longest = gaps.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...gaps) / 1000;
+    pauses.clear();
+    pauses.set(expression, longest);
+  }
+  return longest;
+}

@@ -13,7 +13,12 @@ import type { Colour } from './terminal.js';
 export type Resource = CertificateRecord & { status: CertificateStatus };
 
 /** What the API answers to issuing and renewing. */
-export type Issued = Resource & { certificate_pem: string; chain_pem: string; private_key_pem?: string };
+export type Issued = Resource & {
+  certificate_pem: string;
+  chain_pem: string;
+  private_key_pem?: string;
+  notice?: string;
+};
 
 export interface Found {
   resource: Resource;

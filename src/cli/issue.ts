@@ -6,7 +6,7 @@ import { type Command, JSON_FLAG, type Options, REMOTE } from './command.js';
 import { withApi } from './connection.js';
 import { DELIVERY, deliver, planDelivery } from './delivery.js';
 import { mindAddresses } from './local.js';
-import { readText } from './place.js';
+import { note, readText } from './place.js';
 
 /** Options that say who the holder is. */
 export const SUBJECT: Options = {
@@ -69,6 +69,7 @@ export const issueCommand: Command = {
     await withApi(args, async (api) => {
       if (api.local && !args.flag('json')) mindAddresses();
       const issued = await api.json<Issued>('POST', PATH, { json: body });
+      if (issued.notice !== undefined && !args.flag('json')) note(issued.notice);
       await deliver(api, issued, delivery, args.flag('json'));
     });
   },

@@ -57,6 +57,16 @@ export function dueFrom({ not_before, expires_at, renewal }: CertificateRecord):
   return expires - Math.min(renewal.renewal_threshold_days * DAY_MS, third);
 }
 
+/** Certificates that live less than three days (ms) are renewed when they are due; a daily sweep would miss them. */
+const SHORT_LIFE = 3 * DAY_MS;
+
+export function isShortLived({
+  not_before,
+  expires_at,
+}: Pick<CertificateRecord, 'not_before' | 'expires_at'>): boolean {
+  return Date.parse(expires_at) - Date.parse(not_before) < SHORT_LIFE;
+}
+
 /**
  * The status as an index into STATUSES. A certificate is still valid in the very second of its notAfter
  * (RFC 5280 §4.1.2.5). `now` in milliseconds.

@@ -10,6 +10,7 @@ import { encodeSubject, type Identity } from './identity.js';
 import { lifetimeOf } from './lifetime.js';
 import { type LifecycleParts, stopwatch } from './parts.js';
 import { planIssue } from './plan.js';
+import { renewalNotice } from './renewal-outlook.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { IssueRequest } from './schema.js';
 
@@ -17,7 +18,7 @@ export type IssuedCertificate = CertificateResource & {
   certificate_pem: string;
   chain_pem: string;
   private_key_pem?: string;
-  /** What this answer lacks, and why. */
+  /** What this answer lacks, and why; or what its caller should know, such as that nothing will renew the certificate. */
   notice?: string;
 };
 
@@ -89,8 +90,10 @@ export async function issue(
     },
   });
   done('issue');
+  const notice = renewalNotice(record, parts.automaticRenewal);
   return {
     ...resourceOf(record, now),
+    ...(notice === null ? {} : { notice }),
     certificate_pem: pem,
     chain_pem: authority.chainPem,
     ...onlyHere(key, request.store_key),

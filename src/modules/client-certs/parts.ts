@@ -20,6 +20,7 @@ import type {
 } from '../../types.js';
 import type { Subject } from './identity.js';
 import type { Validity } from './lifetime.js';
+import type { AutomaticRenewal } from './renewal-outlook.js';
 
 /** What signs: the CA. */
 export interface Issuer {
@@ -81,6 +82,8 @@ export interface LifecycleParts {
   readonly defaultKeyType: KeyType;
   /** The lifetime where neither a request nor its profile says how long. May be another one each time. */
   readonly defaultDays: number;
+  /** What the settings say now of automatic renewal. */
+  readonly automaticRenewal: AutomaticRenewal;
   /** Told how long after a revoke call OCSP told of it, and how long after it a CRL did (seconds). */
   onRevoked?: (seconds: number, to: 'ocsp' | 'crl') => void;
   /** Told how long a step took that went well (seconds). */

@@ -1,6 +1,7 @@
 /** Joins store, CA, keys, CRL and audit to the life of client certificates, offered as `app.certificates`. */
 import plugin from 'fastify-plugin';
 import { relyingPartyUrls } from '../../relying-party-urls.js';
+import { longestPause } from '../../scheduler.js';
 import { CertificateBundles } from './bundles.js';
 import { CertificateLifecycle } from './lifecycle.js';
 import { RequestReader } from './request-reader.js';
@@ -33,6 +34,10 @@ export const clientCertsPlugin = plugin(
         },
         get defaultDays() {
           return settings.current.issuance.default_days;
+        },
+        get automaticRenewal() {
+          const { enabled, cron } = settings.current.renewal;
+          return { enabled, longestPause: longestPause(cron) };
         },
         profiles,
         onRevoked: metrics.histogram(

@@ -190,7 +190,10 @@ export const issuedCertificate = z
     certificate_pem: z.string(),
     chain_pem: z.string(),
     private_key_pem: z.string().optional().meta({ description: 'Only when store_key is false.' }),
-    notice: z.string().optional().meta({ description: 'What a repeated answer lacks, and why.' }),
+    notice: z.string().optional().meta({
+      description:
+        'What the caller should know: what a repeated answer lacks, or that nothing will renew the certificate in time.',
+    }),
   })
   .meta({ id: 'IssuedClientCertificate' });
 

@@ -10,6 +10,9 @@ declare module 'fastify' {
 }
 
 export const RENEWAL_TASK = 'renewal';
+/** Looks every five minutes for certificates that live less than three days: those of an hour are due for twenty minutes. */
+const SHORT_LIVED_TASK = 'renewal-short-lived';
+const SHORT_LIVED_SECONDS = 300;
 
 export const renewalPlugin = plugin(
   async (app) => {
@@ -28,6 +31,9 @@ export const renewalPlugin = plugin(
     const obey = () => scheduler.reschedule(RENEWAL_TASK, renewal.enabled ? renewal.cron : null);
     scheduler.cron(RENEWAL_TASK, null, () => sweep.runScheduled());
     obey();
+    scheduler.every(SHORT_LIVED_TASK, SHORT_LIVED_SECONDS, async () => {
+      if (renewal.enabled) await sweep.runShortLived();
+    });
     settings.subscribe((current) => {
       const { enabled, cron } = renewal;
       ({ renewal } = current);

@@ -2,13 +2,15 @@
 import { timestamp } from '../../clock.js';
 import { concurrently } from '../../concurrently.js';
 import { CertMateError } from '../../errors.js';
+import type { Inventory } from '../../store/inventory.js';
+import { DAY_MS, isShortLived } from '../../store/status.js';
 import { DamagedFile, onlyUnnumbered, VersionedFile, type VersionedFiles } from '../../store/versioned-file.js';
 import type { Actor, AuditSink, CertificateRecord, Clock, Identifier, Log, Serial, Timestamp } from '../../types.js';
 import { isDue } from './due.js';
 import { type RenewalRun, renewalRun } from './schema.js';
 
 export interface RenewalParts {
-  inventory: { records(): Iterable<CertificateRecord>; get(identifier: Identifier): CertificateRecord | undefined };
+  inventory: Pick<Inventory, 'records' | 'get' | 'list'>;
   certificates: {
     renew(
       identifier: Identifier,
@@ -34,6 +36,8 @@ export const lastRunFile = new VersionedFile<RenewalRun>({
 });
 const RUNS_KEPT = 20;
 const MOST_NAMED = 1000;
+/** So many records are looked at together for what is due in between. */
+const PAGE = 1000;
 /** Renewals wait for keys and for the disk: a few at once keep both busy and leave room for callers. */
 const AT_ONCE = 4;
 const SCHEDULER: Actor = { user: 'scheduler', ip_address: null, request_id: null };
@@ -42,6 +46,8 @@ export class RenewalSweep {
   readonly #parts: RenewalParts;
   /** Newest first. */
   readonly #runs: RenewalRun[];
+  /** When a short-lived certificate whose renewal failed is tried again (ms). */
+  readonly #retryAt = new Map<Identifier, number>();
   #running: Promise<RenewalRun> | null = null;
   #closing = false;
 
@@ -80,21 +86,55 @@ export class RenewalSweep {
     await (this.#running ?? this.#start('schedule', SCHEDULER));
   }
 
+  /**
+   * Renews what lives less than three days and is due, in between the scheduled sweeps. One that failed is tried again after a
+   * tenth of its life. A run in which nothing is due leaves no trace.
+   */
+  async runShortLived(): Promise<void> {
+    if (this.#running !== null) return;
+    const now = this.#parts.clock.now();
+    const due = [...this.#shortLived(now)];
+    if (due.length > 0) await this.#start('schedule', SCHEDULER, due);
+  }
+
+  *#shortLived(now: Date): Generator<CertificateRecord> {
+    const { inventory, certificates } = this.#parts;
+    const query = {
+      // Their last third is shorter than a day. What expired before that, while no server ran, is for the whole sweep.
+      expires_before: timestamp(new Date(now.getTime() + DAY_MS)),
+      expires_after: timestamp(new Date(now.getTime() - DAY_MS)),
+      sort: 'expires_at',
+      limit: PAGE,
+    } as const;
+    let cursor: string | undefined;
+    do {
+      const page = inventory.list({ ...query, cursor }, now);
+      for (const record of page.records) {
+        const { identifier, revocation } = record;
+        if (!isShortLived(record) || !isDue(record, now) || revocation.revoked) continue;
+        if (certificates.keyObstacle(record) !== null) continue;
+        if (now.getTime() >= (this.#retryAt.get(identifier) ?? 0)) yield record;
+      }
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+
   /** Begins no further renewal, and resolves when those that had begun are done. */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#running?.catch(() => undefined);
   }
 
-  #start(trigger: RenewalRun['trigger'], actor: Actor): Promise<RenewalRun> {
-    const run = this.#sweep(trigger, actor).finally(() => {
+  #start(trigger: RenewalRun['trigger'], actor: Actor, due?: CertificateRecord[]): Promise<RenewalRun> {
+    const run = this.#sweep(trigger, actor, due).finally(() => {
       this.#running = null;
     });
     this.#running = run;
     return run;
   }
 
-  async #sweep(trigger: RenewalRun['trigger'], actor: Actor): Promise<RenewalRun> {
+  /** @param chosen what is due; unless given, whatever the whole inventory has that is */
+  async #sweep(trigger: RenewalRun['trigger'], actor: Actor, chosen?: CertificateRecord[]): Promise<RenewalRun> {
     const { inventory, audit, clock, files, log } = this.#parts;
     // One moment decides for all of them, however long the sweep takes.
     const now = clock.now();
@@ -107,7 +147,7 @@ export class RenewalSweep {
       skipped: [],
       failed: [],
     };
-    const due = [...inventory.records()].filter((record) => isDue(record, now));
+    const due = chosen ?? [...inventory.records()].filter((record) => isDue(record, now));
     await concurrently(due, AT_ONCE, ({ identifier }) => this.#renew(identifier, now, actor, run));
     run.finished_at = timestamp(clock.now());
     this.#runs.unshift(run);
@@ -139,6 +179,7 @@ export class RenewalSweep {
     try {
       const { serial_number, expires_at } = await certificates.renew(identifier, {}, actor);
       note(run, 'renewed', { identifier, serial_number, expires_at });
+      this.#retryAt.delete(identifier);
     } catch (error) {
       const known = error instanceof CertMateError;
       const { code, message: reason } = known
@@ -146,6 +187,8 @@ export class RenewalSweep {
         : { code: 'INTERNAL', message: 'An internal error; see the log.' };
       log.error({ err: error, identifier }, 'a certificate could not be renewed');
       note(run, 'failed', { identifier, reason, code });
+      const life = Date.parse(record.expires_at) - Date.parse(record.not_before);
+      if (isShortLived(record)) this.#retryAt.set(identifier, now.getTime() + life / 10);
       const failure = { operation: 'renew', resource_type: 'certificate', status: 'failure' } as const;
       await audit
         .record({ ...failure, resource_id: identifier, actor, error: reason })
