@@ -5,6 +5,8 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, FastifySchema
 import { type FastifyPluginAsyncZod, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
 import { CertMateError } from '../errors.js';
+import { lenient } from '../lenient-input.js';
+import { missingBody } from './body-types.js';
 import { repeatedField } from './repeated-field.js';
 import { resumeSession, useSessions } from './sessions.js';
 
@@ -22,7 +24,7 @@ export function apiScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync
     });
     await takeSessions(app);
     app.addHook('preParsing', (request, _reply, _payload, done) => done(compressedBody(request)));
-    app.addHook('preValidation', (request, _reply, done) => done(unexpectedQuery(request) ?? unexpectedBody(request)));
+    app.addHook('preValidation', (request, _reply, done) => done(unexpectedQuery(request) ?? unexpectedBody(request) ?? missingBody(request)));
     for (const route of routes) await app.register(route);
   };
 }
@@ -65,10 +67,17 @@ export function useZod(app: FastifyInstance): void {
   app.setSerializerCompiler(serializerCompiler);
 }
 
-/** Fastify shows a validator `null` for a body that is not there; to zod that is `undefined`, as for any other field. */
+/**
+ * Fastify shows a validator `null` for a body that is not there; to zod that is `undefined`, as for any other field. What is said
+ * about certificates comes from forms and spreadsheets too, and is read as they write it; access rules are read to the letter.
+ */
 const zodValidator: FastifySchemaCompiler<z.core.$ZodType> = (route) => {
   const validate = validatorCompiler(route);
-  return route.httpPart === 'body' ? (data) => validate(data === null ? undefined : data) : validate;
+  const schema = route.schema as z.ZodType;
+  const isRead = route.url?.startsWith('/api/client-certs') === true;
+  const read = (data: unknown) => (isRead ? lenient(schema, data) : data);
+  if (route.httpPart === 'body') return (data) => validate(data === null ? undefined : read(data));
+  return route.httpPart === 'querystring' ? (data) => validate(read(data)) : validate;
 };
 
 /** Bodies are read as they come (RFC 9110 §8.4). */

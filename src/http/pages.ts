@@ -12,8 +12,9 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest 
 import { packageRoot } from '../config.js';
 import { addFlash, type Flash, takeFlash } from './flash.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
-import { notFoundHandler } from './not-found.js';
+import { isApiUrl, notFoundHandler } from './not-found.js';
 import { pageError } from './page-error.js';
+import { errorHandler } from './problem.js';
 import { type Account, resumeSession, useSessions } from './sessions.js';
 import { keptView } from './view-cookie.js';
 
@@ -80,6 +81,11 @@ const CSP_TEXT = Object.entries(CONTENT_SECURITY_POLICY)
 
 export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   const secure = options.publicUrl.startsWith('https:');
+  // Before the body of such a request is read, or a session looked for: nothing in them changes the answer.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404 && isApiUrl(request.url)) notFoundHandler(request, reply);
+    else done();
+  });
   await addSecurityHeaders(app, secure);
   await addTemplates(app, options.appearance);
   await app.register(formbody);
@@ -89,6 +95,7 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   await addCsrfProtection(app);
 
   app.setErrorHandler((error, request, reply) => {
+    if (isApiUrl(request.url)) return errorHandler(error, request, reply);
     const { code, status, title, message, retryAfter } = pageError(error, options.publicUrl);
     if (code === 'UNAUTHENTICATED') return reply.redirect(loginHref(request), 303);
     if (code === 'PASSWORD_CHANGE_REQUIRED') return reply.redirect('/password', 303);
@@ -98,7 +105,7 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   });
   // The whole server's: browsers get a page for an unknown address; programs, and all under /api, the API's answer.
   app.setNotFoundHandler((request, reply) => {
-    if (request.method !== 'GET' || request.url.startsWith('/api/') || !wantsHtml(request)) {
+    if (request.method !== 'GET' || !wantsHtml(request)) {
       return notFoundHandler(request, reply);
     }
     const message = 'There is nothing at this address. It may have been mistyped, or the link is out of date.';

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError, type ErrorBody, type ErrorCode, type ErrorDetail } from '../errors.js';
+import { unsupportedType } from './body-types.js';
 
 /** A refusal for asking too often; the seconds to wait go into the body and the `Retry-After` header. */
 export class RateLimitError extends CertMateError {
@@ -82,9 +83,13 @@ export function toProblem(error: unknown): CertMateError {
   });
 }
 
+function isUnsupportedType(error: unknown): boolean {
+  return (error as Partial<FastifyError>).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
+}
+
 /** Answers with the one error shape. Set with `setErrorHandler` on the root, so that every scope inherits it. */
 export function errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const problem = toProblem(error);
+  const problem = isUnsupportedType(error) ? unsupportedType(request) : toProblem(error);
   if (problem.status >= 500) request.log.error({ err: error, request_id: request.id }, problem.message);
   if (problem.status === 401) {
     // RFC 6750 §3.1: the error attribute is for those who did send credentials.
