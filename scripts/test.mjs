@@ -19,9 +19,18 @@ if (files.length === 0) {
   console.error(`No test matches ${areas.join(' ')}.`);
   process.exit(1);
 }
+/** A test that hangs fails after so long (ms), with everything else that is in its file. */
+const LIMIT = 900_000;
 const { status, signal } = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-reporter=spec', '--test-concurrency=2', ...files],
+  [
+    '--enable-source-maps',
+    '--test',
+    '--test-reporter=spec',
+    '--test-concurrency=2',
+    `--test-timeout=${LIMIT}`,
+    ...files,
+  ],
   { cwd: root, stdio: 'inherit' },
 );
 process.exit(status ?? (signal ? 1 : 0));

@@ -9,6 +9,7 @@ import { atTheMachine } from './http/at-the-machine.js';
 import { health } from './http/health.js';
 import { Lane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
+import { routedUrl } from './http/older-paths.js';
 import { oneHost } from './http/one-host.js';
 import { openapi } from './http/openapi.js';
 import { pages } from './http/pages.js';
@@ -20,7 +21,6 @@ import { SecureServers } from './http/secure-servers.js';
 import { letIdleGo, PATIENCE, serverOptions } from './http/server.js';
 import { sessions } from './http/sessions.js';
 import { assets } from './http/static.js';
-import { withoutTrailingSlash } from './http/trailing-slash.js';
 import { createLog } from './log.js';
 import { audit } from './modules/audit/plugin.js';
 import { auditRoutes } from './modules/audit/routes.js';
@@ -75,7 +75,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
     ...serverOptions(config, PATIENCE, lane, secure),
-    rewriteUrl: ({ url = '/' }) => withoutTrailingSlash(url),
+    rewriteUrl: routedUrl,
     loggerInstance: logger ?? (await createLog(config)),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),

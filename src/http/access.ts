@@ -84,6 +84,7 @@ export const ACCESS: AccessTable = {
   },
   'POST /api/client-certs/:id/download/p12': someOperator,
   'PATCH /api/client-certs/:id': someOperator,
+  'PUT /api/client-certs/:id': someOperator,
   'DELETE /api/client-certs/:id': someAdmin,
   'POST /api/client-certs/:id/renew': { ...someOperator, limit: 'renew' },
   'POST /api/client-certs/:id/revoke': someAdmin,

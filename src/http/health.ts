@@ -124,14 +124,14 @@ export const health = plugin(
           schema: {
             summary: 'Whether to send traffic here: 200, or 503 while starting, stopping or unable to serve',
             tags: ['Service'],
-            response: { 200: z.object({ status: z.literal('ready') }) },
+            response: { 200: z.object({ status: z.literal('ready'), ready: z.literal(true) }) },
           },
         },
         async (_request, reply) => {
           reply.header('cache-control', 'no-store');
           const { ready } = await app.health.report();
           if (closing || !ready) throw new CertMateError('UNAVAILABLE', 'Not ready to serve. /health says why.');
-          return { status: 'ready' as const };
+          return { status: 'ready' as const, ready: true as const };
         },
       );
     };

@@ -67,7 +67,7 @@ export const openapi = plugin(
           version,
           description:
             'A certificate authority for client certificates. Errors have one shape; times are RFC 3339 UTC; ' +
-            'serial numbers are decimal strings.',
+            'serial numbers are decimal strings. Every path below /api/client-certs answers below /api/client-certificates as well.',
         },
         // Relative, so that the explorer asks the host it was loaded from.
         servers: [{ url: new URL(publicUrl).pathname }],

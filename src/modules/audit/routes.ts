@@ -21,9 +21,9 @@ class BrokenLogError extends CertMateError {
     this.firstBad = firstBad;
   }
 
-  override toBody(): ErrorBody & { first_bad_seq: number; reason: BreakReason; file: string | null } {
+  override toBody(): ErrorBody & { ok: false; first_bad_seq: number; reason: BreakReason; file: string | null } {
     const { seq, reason, file } = this.firstBad;
-    return { ...super.toBody(), first_bad_seq: seq, reason, file };
+    return { ...super.toBody(), ok: false, first_bad_seq: seq, reason, file };
   }
 }
 
@@ -56,7 +56,7 @@ export const auditRoutes: FastifyPluginAsyncZod = async (app) => {
     async () => {
       const { first_bad, files, lines, checkpoints, head } = await app.auditTrail.verify();
       if (first_bad !== null) throw new BrokenLogError(first_bad);
-      return { status: 'intact' as const, files, lines, checkpoints, head };
+      return { ok: true as const, status: 'intact' as const, files, lines, checkpoints, head };
     },
   );
 

@@ -47,6 +47,7 @@ export const auditPage = z.object({ entries: z.array(auditLine), next_cursor: z.
 
 export const auditIntact = z
   .object({
+    ok: z.literal(true),
     status: z.literal('intact'),
     files: z.int().meta({ description: 'Files of the log, the one that grows included' }),
     lines: z.int(),
@@ -61,6 +62,7 @@ export const auditBroken = z
     message: z.string(),
     code: z.literal('CONFLICT'),
     status: z.literal(409),
+    ok: z.literal(false),
     first_bad_seq: z.int(),
     reason: z.enum(BREAK_REASONS),
     file: z.string().nullable().meta({ description: 'The file in which it shows' }),

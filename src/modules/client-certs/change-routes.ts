@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { actorOf } from '../../http/request.js';
 import { amendRequest, renewRequest, revokeFoundRequest } from './change-schema.js';
+import { issuedAnswer } from './issued-answer.js';
 import { certificateResource, identifierParams, issuedCertificate, issueHeaders } from './schema.js';
 
 const tags = ['Client certificates'];
@@ -9,19 +10,17 @@ const tags = ['Client certificates'];
 export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
   const { certificates, idempotency } = app;
 
-  app.patch(
-    '/client-certs/:id',
-    {
-      schema: {
-        summary: 'Change notes, tags and renewal settings',
-        tags,
-        params: identifierParams,
-        body: amendRequest,
-        response: { 200: certificateResource },
-      },
-    },
-    async (request) => certificates.amend(request.params.id, request.body, actorOf(request)),
-  );
+  for (const [method, summary] of [
+    ['PATCH', 'Change notes, tags and renewal settings'],
+    ['PUT', 'Change notes, tags and renewal settings (older name of PATCH: what is left out stays as it is)'],
+  ] as const) {
+    app.route({
+      method,
+      url: '/client-certs/:id',
+      schema: { summary, tags, params: identifierParams, body: amendRequest, response: { 200: certificateResource } },
+      handler: async (request) => certificates.amend(request.params.id, request.body, actorOf(request)),
+    });
+  }
 
   app.delete(
     '/client-certs/:id',
@@ -65,7 +64,7 @@ export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
         actorOf(request),
       );
       if (replayed) reply.header('Idempotent-Replayed', 'true');
-      return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issued);
+      return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issuedAnswer(issued));
     },
   );
 

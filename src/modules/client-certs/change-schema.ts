@@ -1,5 +1,6 @@
 /** The shapes of what changes a certificate that is there: amending, renewing, revoking by hand-held proof, many at once. */
 import { z } from 'zod';
+import { keepsEmpty } from '../../lenient-input.js';
 import { identifier, listQuery, moment, notes, revocationReason, tag } from './schema.js';
 
 const tags = z.array(tag).max(50);
@@ -21,7 +22,7 @@ const revocation = {
 /** What `PATCH /api/client-certs/:id` takes. */
 export const amendRequest = z
   .strictObject({
-    notes: notes.optional(),
+    notes: keepsEmpty(notes.optional()),
     tags: tags.optional(),
     renewal: z
       .strictObject({

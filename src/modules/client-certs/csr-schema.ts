@@ -1,14 +1,14 @@
 /** The shapes of the CSR routes. */
 import { z } from 'zod';
-import { certificateTypes, certUsage, issueRequest, keyTypes } from './schema.js';
+import { certificateTypes, certUsage, issueFields, keyTypes } from './schema.js';
 
 const csr = z.string().min(1, 'must not be empty').max(98_304).meta({ description: 'PKCS#10, PEM or base64 DER.' });
 
 /** What `POST /api/client-certs/csr/submit` takes: a request to issue that has a CSR. */
-export const submitRequest = issueRequest.extend({ csr }).meta({ id: 'SubmitCsrRequest' });
+export const submitRequest = issueFields.extend({ csr }).meta({ id: 'SubmitCsrRequest' });
 
 /** What `POST /api/client-certs/csr/create` takes. */
-export const createCsrRequest = issueRequest
+export const createCsrRequest = issueFields
   .pick({
     email: true,
     organization: true,
@@ -19,7 +19,7 @@ export const createCsrRequest = issueRequest
     subject_alt_names: true,
   })
   .extend({
-    common_name: issueRequest.shape.common_name.nonoptional(),
+    common_name: issueFields.shape.common_name.nonoptional(),
     key_type: z.enum(keyTypes).optional().meta({ description: 'The default of the installation unless given.' }),
   })
   .meta({ id: 'CreateCsrRequest' });

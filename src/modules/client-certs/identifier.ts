@@ -1,6 +1,7 @@
 /** Identifiers: the one that a certificate gets when its creator names none, and those that none may have. */
 import { CertMateError } from '../../errors.js';
 import type { Identifier } from '../../types.js';
+import { slugOf } from './slug.js';
 
 /**
  * A slug of the common name and 8 hex digits: `alice-example-com-3f9c21ab`. Only ASCII letters, digits and single
@@ -8,18 +9,12 @@ import type { Identifier } from '../../types.js';
  * @param random 4 random bytes
  */
 export function defaultIdentifier(commonName: string, random: Buffer): Identifier {
-  const slug = commonName
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 64)
-    .replace(/-+$/, '');
+  const slug = slugOf(commonName).slice(0, 64).replace(/-+$/, '');
   return `${slug || 'certificate'}-${random.toString('hex')}`;
 }
 
 /** Parts of paths below /api/client-certs and /client-certificates. */
-const ROUTES = ['batch', 'bulk', 'create', 'csr', 'export.csv', 'new', 'revoke', 'stats'];
+const ROUTES = ['batch', 'bulk', 'ca', 'create', 'csr', 'export.csv', 'new', 'revoke', 'stats'];
 
 /** @throws CertMateError VALIDATION_FAILED where a certificate of this name would stand behind a route of the same name */
 export function assertReachable(identifier: Identifier): void {

@@ -2,6 +2,7 @@
 import type { Actor, Identifier, Serial } from '../../types.js';
 import { type IssuedCertificate, issue, issuedUnder } from './issue.js';
 import type { LifecycleParts } from './parts.js';
+import { flatFieldsOf } from './resource.js';
 import type { IssueRequest } from './schema.js';
 
 interface Answer {
@@ -68,7 +69,9 @@ export async function given(
   { body, secret, withheld, replayed }: Answer & { withheld: string[]; replayed: boolean },
   actor: Actor,
 ): Promise<IssuedCertificate> {
-  const issued = { ...body, ...secret, ...(withheld.length > 0 && { notice: NOTICE }) } as IssuedCertificate;
+  const known = { ...body, ...secret, ...(withheld.length > 0 && { notice: NOTICE }) } as IssuedCertificate;
+  // An answer that an older release remembered lacks them.
+  const issued = { ...known, ...flatFieldsOf(known) };
   if (replayed && issued.private_key_pem !== undefined) await recordKey(parts, issued, actor);
   return issued;
 }

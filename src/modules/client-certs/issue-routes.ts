@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { actorOf } from '../../http/request.js';
 import { submitRequest } from './csr-schema.js';
+import { issuedAnswer } from './issued-answer.js';
 import { issuedCertificate, issueHeaders, issueRequest } from './schema.js';
 
 const tags = ['Client certificates'];
@@ -32,7 +33,7 @@ export const issueRoutes: FastifyPluginAsyncZod = async (app) => {
           actorOf(request),
         );
         if (replayed) reply.header('Idempotent-Replayed', 'true');
-        return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issued);
+        return reply.code(201).header('Location', `/api/client-certs/${issued.identifier}`).send(issuedAnswer(issued));
       },
     );
   }

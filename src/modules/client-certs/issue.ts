@@ -13,6 +13,7 @@ import { planIssue } from './plan.js';
 import { renewalNotice } from './renewal-outlook.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { IssueRequest } from './schema.js';
+import { newUsageNotice } from './usage-notice.js';
 
 export type IssuedCertificate = CertificateResource & {
   certificate_pem: string;
@@ -70,6 +71,8 @@ export async function issue(
     has_private_key: storedKey !== null,
     created_at: timestamp(now),
   };
+  // Asked before there is a certificate of this usage.
+  const usageNotice = usageNoticeFor(parts, record.cert_usage, actor);
   await store.create(record, {
     'cert.crt': pem,
     'cert.csr': key.csrPem,
@@ -90,14 +93,20 @@ export async function issue(
     },
   });
   done('issue');
-  const notice = renewalNotice(record, parts.automaticRenewal);
+  const notices = [usageNotice, renewalNotice(record, parts.automaticRenewal)].filter((notice) => notice !== null);
   return {
     ...resourceOf(record, now),
-    ...(notice === null ? {} : { notice }),
+    ...(notices.length === 0 ? {} : { notice: notices.join(' ') }),
     certificate_pem: pem,
     chain_pem: authority.chainPem,
     ...onlyHere(key, request.store_key),
   };
+}
+
+/** A key that is limited to some usages was given them by name, and is told nothing of others. */
+function usageNoticeFor({ store, profiles }: LifecycleParts, usage: string, { reach }: Actor): string | null {
+  if (reach?.usages != null) return null;
+  return newUsageNotice(usage, [...profiles.list().map(({ name }) => name), ...store.inventory.tally('usage').keys()]);
 }
 
 /** A certificate that was issued under this serial number, as the answer to its request; null if none was. */

@@ -89,7 +89,7 @@ export interface LifecycleParts {
   /** Told how long a step took that went well (seconds). */
   onDone?: (seconds: number, operation: 'issue' | 'renew' | 'revoke' | 'unhold' | 'delete') => void;
   /** Every usage has one. */
-  profiles: { forUsage(usage: string): IssuingProfile };
+  profiles: { forUsage(usage: string): IssuingProfile; list(): readonly IssuingProfile[] };
 }
 
 /** A stopwatch, started now: calls tell `report` the seconds since then. */

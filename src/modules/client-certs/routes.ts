@@ -2,6 +2,7 @@
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { actorOf } from '../../http/request.js';
 import type { Download } from './download.js';
@@ -62,6 +63,7 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         summary: 'Download a file of a certificate, or several in one (with its key: operators only)',
+        description: 'p12 and pfx answer 405 and say how: by POST, with a password.',
         tags,
         params: downloadParams,
         response: {
@@ -76,6 +78,7 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async (request, reply) => {
       const { id, type } = request.params;
+      if (type === 'p12' || type === 'pfx') throw byPost(reply, id);
       const file =
         type === 'p7b' || type === 'zip'
           ? await bundles.download(id, type, actorOf(request))
@@ -113,6 +116,15 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
       certificates.revoke(request.params.id, request.body ?? revokeRequest.parse({}), actorOf(request)),
   );
 };
+
+/** A password does not belong into a URL, so this file is asked for in another way. */
+function byPost(reply: FastifyReply, identifier: string): CertMateError {
+  reply.header('Allow', 'POST');
+  return new CertMateError(
+    'METHOD_NOT_ALLOWED',
+    `PKCS #12 files have a password: POST /api/client-certs/${identifier}/download/p12 with {"password": "…"}.`,
+  );
+}
 
 /** The CA counts as expiring for so long (ms), as in deploy/alerts.yml: a new one has to reach everybody who trusts it. */
 const LAST_DAYS = 180 * 86_400_000;

@@ -1,8 +1,10 @@
 /** The shapes of the client-certificate API, shared by routes and OpenAPI. */
 import { z } from 'zod';
 import { isCountry } from '../../pki/country.js';
+import { parseGeneralName } from '../../pki/general-names.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 import { isLines, isVisible, tidyName } from './name-text.js';
+import { slugOf } from './slug.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */
 const nameText = (most: number) =>
@@ -36,8 +38,13 @@ const leafKeyUsages = [
   'keyAgreement',
 ] as const;
 
+/** Letters, digits and what stands between words; anything else is no name of a usage, a path least of all. */
+const WORDS = /^[\p{L}\p{M}\p{N} ._-]*$/u;
+
+/** Free text is slugged: `API mTLS` names the usage `api-mtls`. */
 export const certUsage = z
   .string()
+  .overwrite((text) => (WORDS.test(text) ? slugOf(text) : text))
   .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be 1 to 32 of a-z, 0-9 and -, and must not begin with -');
 export const identifier = z
   .string()
@@ -62,8 +69,19 @@ const serialNumber = z
   .regex(/^\d+$/)
   .meta({ description: 'Decimal: it exceeds 2^53.', example: '1234567890' });
 
+/** Refuses what is no general name; the reason says what is wrong with it. @param kind put in front of the text */
+const generalName =
+  (kind = '') =>
+  (text: string, context: z.RefinementCtx<string>) => {
+    try {
+      parseGeneralName(kind + text);
+    } catch (error) {
+      context.addIssue(error instanceof Error ? error.message : 'is malformed');
+    }
+  };
+
 const subjectFields = {
-  email: z.string().trim().max(254, 'must have at most 254 characters').optional(),
+  email: z.string().trim().max(254, 'must have at most 254 characters').superRefine(generalName('email:')).optional(),
   organization: nameText(64).optional(),
   organizational_unit: nameText(64).optional(),
   country: z.string().trim().toUpperCase().refine(isCountry, 'must be a two-letter ISO 3166 code').optional(),
@@ -71,48 +89,52 @@ const subjectFields = {
   locality: nameText(128).optional(),
 };
 
+/** Every field of a request to issue. */
+export const issueFields = z.strictObject({
+  common_name: nameText(64).optional().meta({ description: 'Required unless the CSR names one.' }),
+  ...subjectFields,
+  cert_usage: certUsage.default('api-mtls'),
+  certificate_type: z.enum(certificateTypes).default('client'),
+  days_valid: z
+    .int()
+    .min(1, 'must be at least 1')
+    .max(3650, 'must be at most 3650')
+    .optional()
+    .meta({ description: 'Lifetime in days; unless given, what the profile or the settings say (365).' }),
+  hours_valid: z
+    .int()
+    .min(1, 'must be at least 1')
+    .max(8760, 'must be at most 8760')
+    .optional()
+    .meta({ description: 'Lifetime in hours, instead of days.' }),
+  key_type: z.enum(keyTypes).optional(),
+  csr: z.string().max(98_304).optional().meta({ description: 'PKCS#10, PEM or base64 DER: then no key is made here.' }),
+  generate_key: z.boolean().optional(),
+  store_key: z.boolean().default(true).meta({ description: 'false: the key is in this answer only.' }),
+  subject_alt_names: z
+    .array(z.string().trim().min(1).max(2048).superRefine(generalName()))
+    .max(100)
+    .optional()
+    .meta({
+      description: 'Each with its kind: email:, dns:, ip:, uri:, upn:.',
+      example: ['dns:laptop-7.example.com'],
+    }),
+  key_usage: z.array(z.enum(leafKeyUsages)).min(1).max(5).optional(),
+  extended_key_usage: z.array(z.string().trim().min(1).max(128)).min(1).max(20).optional(),
+  notes: notes.default(''),
+  tags: z.array(tag).max(50).default([]),
+  identifier: identifier.optional(),
+  renewal_enabled: z.boolean().default(true),
+  renewal_threshold_days: z.int().min(1).max(3650).default(30),
+});
+
 /** What `POST /api/client-certs` takes. */
-export const issueRequest = z
-  .strictObject({
-    common_name: nameText(64).optional().meta({ description: 'Required unless the CSR names one.' }),
-    ...subjectFields,
-    cert_usage: certUsage.default('api-mtls'),
-    certificate_type: z.enum(certificateTypes).default('client'),
-    days_valid: z
-      .int()
-      .min(1, 'must be at least 1')
-      .max(3650, 'must be at most 3650')
-      .optional()
-      .meta({ description: 'Lifetime in days; unless given, what the profile or the settings say (365).' }),
-    hours_valid: z
-      .int()
-      .min(1, 'must be at least 1')
-      .max(8760, 'must be at most 8760')
-      .optional()
-      .meta({ description: 'Lifetime in hours, instead of days.' }),
-    key_type: z.enum(keyTypes).optional(),
-    csr: z
-      .string()
-      .max(98_304)
-      .optional()
-      .meta({ description: 'PKCS#10, PEM or base64 DER: then no key is made here.' }),
-    generate_key: z.boolean().optional(),
-    store_key: z.boolean().default(true).meta({ description: 'false: the key is in this answer only.' }),
-    subject_alt_names: z
-      .array(z.string().trim().min(1).max(2048))
-      .max(100)
-      .optional()
-      .meta({
-        description: 'Each with its kind: email:, dns:, ip:, uri:, upn:.',
-        example: ['dns:laptop-7.example.com'],
-      }),
-    key_usage: z.array(z.enum(leafKeyUsages)).min(1).max(5).optional(),
-    extended_key_usage: z.array(z.string().trim().min(1).max(128)).min(1).max(20).optional(),
-    notes: notes.default(''),
-    tags: z.array(tag).max(50).default([]),
-    identifier: identifier.optional(),
-    renewal_enabled: z.boolean().default(true),
-    renewal_threshold_days: z.int().min(1).max(3650).default(30),
+export const issueRequest = issueFields
+  // Together with whatever else is wrong.
+  .refine(({ common_name, csr }) => common_name !== undefined || csr !== undefined, {
+    path: ['common_name'],
+    error: 'is required',
+    when: ({ value }) => typeof value === 'object' && value !== null,
   })
   .meta({ id: 'IssueRequest' });
 
@@ -182,22 +204,35 @@ const certificateFields = {
   ),
 };
 
-export const certificateResource = z.object(certificateFields).meta({ id: 'ClientCertificate' });
+/** The same as within `revocation` and `renewal`, for callers of the Python CertMate. */
+const flatFields = {
+  revoked: z.boolean().meta({ description: 'As revocation.revoked.' }),
+  revoked_at: timestamp.nullable().meta({ description: 'As revocation.revoked_at.' }),
+  reason_revoked: z.enum(revocationReasons).nullable().meta({ description: 'As revocation.reason_revoked.' }),
+  renewal_enabled: z.boolean().meta({ description: 'As renewal.renewal_enabled.' }),
+  renewal_threshold_days: z.int().meta({ description: 'As renewal.renewal_threshold_days.' }),
+};
+
+export const certificateResource = z.object({ ...certificateFields, ...flatFields }).meta({ id: 'ClientCertificate' });
 
 export const issuedCertificate = z
   .object({
-    ...certificateFields,
+    ...certificateResource.shape,
+    metadata: certificateResource.meta({ description: 'The resource once more, for callers of the Python CertMate.' }),
     certificate_pem: z.string(),
     chain_pem: z.string(),
     private_key_pem: z.string().optional().meta({ description: 'Only when store_key is false.' }),
     notice: z.string().optional().meta({
       description:
-        'What the caller should know: what a repeated answer lacks, or that nothing will renew the certificate in time.',
+        'What the caller should know: what a repeated answer lacks, that the usage is a new one, or that nothing will renew the certificate in time.',
     }),
   })
   .meta({ id: 'IssuedClientCertificate' });
 
-const listFlag = z.enum(['true', 'false']).transform((text) => text === 'true');
+/** As browsers, shells and Python write it. */
+const listFlag = z
+  .enum(['true', 'false', 'True', 'False', '1', '0'])
+  .transform((text) => text === 'true' || text === 'True' || text === '1');
 
 export const listQuery = z.strictObject({
   usage: certUsage.optional(),
@@ -227,7 +262,7 @@ export const certificatePage = z
 export const identifierParams = z.object({ id: identifier });
 const downloadKinds = ['crt', 'key', 'csr', 'chain', 'fullchain', 'der', 'p7b', 'zip'] as const;
 const NO_KIND = `must be one of ${downloadKinds.join(', ')}; p12 is asked for by POST, with a password`;
-export const downloadParams = z.object({ id: identifier, type: z.enum(downloadKinds, NO_KIND) });
+export const downloadParams = z.object({ id: identifier, type: z.enum([...downloadKinds, 'p12', 'pfx'], NO_KIND) });
 
 /** What `POST /api/client-certs/:id/download/p12` takes. */
 export const pkcs12Request = z

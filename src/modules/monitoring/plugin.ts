@@ -4,6 +4,7 @@
  * time. Nothing here walks through all certificates, and no label has more values than a dashboard can bear.
  */
 import plugin from 'fastify-plugin';
+import { whenSigned } from '../../clock.js';
 import { version } from '../../config.js';
 import { freeBytes } from '../../store/space.js';
 import { bounded } from './bounded.js';
@@ -89,12 +90,12 @@ export const monitoring = plugin(
     metrics.gauge(
       'certmate_crl_age_seconds',
       'Seconds since the CRL was published.',
-      () => -secondsUntil(crl.current.thisUpdate),
+      () => -secondsUntil(whenSigned(crl.current.thisUpdate)),
     );
     metrics.gauge(
       'certmate_crl_lifetime_seconds',
       'Seconds from the publication of the CRL to its end.',
-      () => seconds(crl.current.nextUpdate) - seconds(crl.current.thisUpdate),
+      () => seconds(crl.current.nextUpdate) - seconds(whenSigned(crl.current.thisUpdate)),
     );
     metrics.gauge('certmate_crl_entries', 'Serial numbers on the CRL.', () => crl.current.count);
     metrics.gauge('certmate_crl_size_bytes', 'Size of the CRL in DER.', () => crl.current.size);
