@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { whenSigned } from '../../src/clock.js';
 import { type Built, build } from '../build.js';
 import { certId, ocspRequest } from '../modules/ocsp/request.js';
 import { without } from '../pki/programs.js';
