@@ -268,7 +268,10 @@ export const revocationReason = z
 export const revokeRequest = z
   .strictObject({
     reason: revocationReason.default('unspecified'),
-    invalidity_date: moment.optional().meta({ description: 'When the key was or may have been compromised.' }),
+    invalidity_date: moment.optional().meta({
+      description:
+        'When the key was or may have been compromised: not before the certificate’s notBefore, not in the future.',
+    }),
   })
   .meta({ id: 'RevokeRequest' });
 

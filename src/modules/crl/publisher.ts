@@ -1,13 +1,14 @@
 /** Publishes the CRL (RFC 5280 §5): full scope, numbered upward, never expired, never missing a revocation. */
 import type { KeyObject } from 'node:crypto';
 import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
+import { type CrlEntry, decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
 import { AgeWarnings } from './ageing.js';
 import { CrlEntries, NEVER } from './entries.js';
+import { legible } from './legible-entry.js';
 import { PublishedCrl } from './published-crl.js';
-import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
+import { isSameState, type RevokedSerial, type SerialState, statesOf } from './serial-states.js';
 import { SharedBuilds } from './shared-builds.js';
 import { StoredCrls } from './stored-crls.js';
 
@@ -122,7 +123,7 @@ export class CrlPublisher {
     const known = new Map(previous === null ? [] : statesOf(previous).map((state) => [state.serial, state]));
     for (const state of statesOf(record)) {
       if (isSameState(known.get(state.serial), state)) continue;
-      this.#set(state.serial, state.expires_at, state.revoked_at, state.reason, state.invalidity_date);
+      this.#set(state);
     }
     if (this.#awaited === 0 || this.#builds.changes === before) return;
     // After this turn: what was journalled together joins the same CRL, and every other listener has heard of it.
@@ -178,24 +179,19 @@ export class CrlPublisher {
     return this.#current.used(now) >= 0.5 || this.isOfTheFuture(now);
   }
 
-  #set(
-    serial: Serial,
-    expiresAt: Timestamp,
-    revokedAt: Timestamp | null,
-    reason: RevocationReason | null,
-    invalidityDate: Timestamp | null,
-  ): void {
-    if (revokedAt === null) {
+  #set({ serial, expires_at, revoked_at, reason, invalidity_date, not_before }: SerialState): void {
+    if (revoked_at === null) {
       if (this.#entries.delete(serial)) this.#changed();
       return;
     }
-    const bytes = encodeCrlEntry({
+    const entry: CrlEntry = {
       serial,
-      revokedAt: new Date(revokedAt),
+      revokedAt: new Date(revoked_at),
       reason: reason ?? 'unspecified',
-      invalidityDate: invalidityDate === null ? null : new Date(invalidityDate),
-    });
-    if (this.#entries.put(bytes, secondsOf(expiresAt))) this.#changed();
+      invalidityDate: invalidity_date === null ? null : new Date(invalidity_date),
+    };
+    const bytes = encodeCrlEntry(legible(entry, not_before, this.#parts.clock.now()));
+    if (this.#entries.put(bytes, secondsOf(expires_at))) this.#changed();
   }
 
   #changed(): void {
@@ -240,8 +236,8 @@ export class CrlPublisher {
 
   /** The clock was set back: what had left the CRL because it seemed to have expired is valid again. */
   #recall(now: Date): void {
-    for (const { serial, expires_at, revoked_at, reason, invalidity_date } of this.#parts.revocations()) {
-      if (Date.parse(expires_at) >= now.getTime()) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+    for (const state of this.#parts.revocations()) {
+      if (Date.parse(state.expires_at) >= now.getTime()) this.#set(state);
     }
   }
 
@@ -258,10 +254,11 @@ export class CrlPublisher {
     // A crash between the two files of one CRL leaves them unlike: another one makes them alike again.
     this.#incomplete = highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
     const issued = last ? last.crl.thisUpdate.getTime() : 0;
-    for (const { serial, expires_at, revoked_at, reason, invalidity_date } of revocations()) {
+    for (const state of revocations()) {
+      const { serial, expires_at, revoked_at } = state;
       // Gone from the last CRL, expired before it and revoked before it: it has been on one issued past its expiry.
       const served = Date.parse(revoked_at) < issued && Date.parse(expires_at) < issued && !this.#entries.has(serial);
-      if (!served) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+      if (!served) this.#set(state);
     }
     this.#settleRest();
     if (last) {
@@ -276,15 +273,16 @@ export class CrlPublisher {
    * it is damaged or gone, and nobody knows when the certificate expires.
    */
   #settleRest(): void {
-    const { isKnown, log } = this.#parts;
+    const { isKnown, clock, log } = this.#parts;
     for (const bytes of [...this.#entries.withExpiry(UNSETTLED)]) {
-      const { serial, revokedAt, reason } = decodeCrlEntry(bytes);
+      const entry = legible(decodeCrlEntry(bytes), null, clock.now());
+      const { serial, revokedAt, reason } = entry;
       if (isKnown(serial)) {
         this.#entries.delete(serial);
         this.#incomplete = true;
         continue;
       }
-      this.#entries.put(bytes, NEVER);
+      if (this.#entries.put(encodeCrlEntry(entry), NEVER)) this.#incomplete = true;
       this.#lost.set(serial, { revoked_at: timestamp(revokedAt), reason_revoked: reason });
     }
     if (this.#lost.size === 0) return;

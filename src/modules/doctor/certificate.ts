@@ -27,12 +27,14 @@ const RESTORE = 'Restore it from a backup';
  * @param files its directory
  * @param issuer null if the CA itself cannot be read: then nobody can tell what it has issued
  * @param sealer opens private keys, and says whether they should be encrypted
+ * @param now the present moment
  */
 export async function checkCertificate(
   record: CertificateRecord,
   files: Files,
   issuer: Issuer | null,
   sealer: KeySealer,
+  now: Date,
 ): Promise<Finding[]> {
   const { identifier } = record;
   const found: Finding[] = [];
@@ -45,6 +47,8 @@ export async function checkCertificate(
     return found;
   }
   checkMetadata(record, await files.read('metadata.json'), report);
+
+  checkDates(record, now, report);
 
   const certificate = await checkFile(files, issuer, (problem) => report('cert.crt', problem, `${RESTORE}, or renew.`));
   if (certificate !== null) {
@@ -110,6 +114,32 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, report:
   } else {
     const problem = 'It knows of a renewal that the journal does not know.';
     report('metadata.json', problem, 'If the journal is older than this directory, run certmate reindex.');
+  }
+}
+
+/** How far ahead of ours the clock of whoever gave a date may have been (ms). */
+const SKEW = 5 * 60_000;
+
+/** Dates of a revocation that some relying parties could not read, or would misread. */
+function checkDates(record: CertificateRecord, now: Date, report: Report): void {
+  const { revocation, not_before, identifier } = record;
+  const { invalidity_date } = revocation;
+  const remedy: Remedy = { kind: 'dates', identifier };
+  if (invalidity_date !== null && Date.parse(invalidity_date) < Date.parse(not_before)) {
+    const problem = `Its invalidity date ${invalidity_date} lies before the certificate begins (${not_before}).`;
+    report('metadata.json', problem, 'CRLs say when it begins; so will the record.', remedy);
+  }
+  for (const revoked_at of [revocation.revoked_at, ...record.history.map((replaced) => replaced.revoked_at)]) {
+    if (revoked_at === null) continue;
+    const early = Date.parse(revoked_at) < 0;
+    if (!early && Date.parse(revoked_at) <= now.getTime() + SKEW) continue;
+    const problem = `Its revocation date ${revoked_at} lies ${early ? 'before 1970' : 'in the future'}.`;
+    report(
+      'metadata.json',
+      problem,
+      `CRLs and OCSP say ${early ? '1970' : 'the present moment'}; so will the record.`,
+      remedy,
+    );
   }
 }
 

@@ -57,7 +57,7 @@ export async function examine(place: ExaminedPlace): Promise<Examination> {
   const ca = await checkAuthority(certs.folder('ca'), place.caPassphrase, needed, place.now);
   const crls = await checkCrls({ crl: certs.folder('crl'), ca: certs.folder('ca') }, stored.records, ca.issuer);
   const audit = await place.verifyAudit();
-  const certificates = await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place.sealer);
+  const certificates = await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place);
   return {
     findings: [
       ...ca.findings,
@@ -79,12 +79,12 @@ async function checkCertificates(
   client: Folder,
   records: ReadonlyMap<string, CertificateRecord>,
   issuer: Issuer | null,
-  sealer: KeySealer,
+  { sealer, now }: Pick<ExaminedPlace, 'sealer' | 'now'>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   await concurrently(records.values(), AT_ONCE, async (record) => {
     const files = client.folder(record.cert_usage).folder(record.identifier);
-    const found = await checkCertificate(record, files, issuer, sealer).catch((error: unknown) => [
+    const found = await checkCertificate(record, files, issuer, sealer, now).catch((error: unknown) => [
       unreadable(problemPath(record, null), error),
     ]);
     findings.push(...found);

@@ -1,5 +1,6 @@
 /** Mends what can be mended without guessing. */
 import { join } from 'node:path';
+import { timestamp } from '../../clock.js';
 import type { KeySealer } from '../../crypto/key-sealer.js';
 import { isEncrypted } from '../../crypto/sealing.js';
 import { encodePem } from '../../pki/pem.js';
@@ -9,7 +10,7 @@ import { isAhead, mergeRecords } from '../../store/merging.js';
 import { parseMetadata } from '../../store/metadata.js';
 import type { Store } from '../../store/store.js';
 import { removeUnfinished, setMode } from '../../store/walk.js';
-import type { CertificateRecord, Identifier } from '../../types.js';
+import type { CertificateRecord, Identifier, Timestamp } from '../../types.js';
 import type { Examination } from './examine.js';
 import { type Finding, keyOf, type Remedy } from './finding.js';
 
@@ -80,6 +81,9 @@ async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): P
       );
       return;
     }
+    case 'dates':
+      await store.update(remedy.identifier, (newest) => withReadableDates(newest, place.now));
+      return;
     case 'no-key':
       await store.update(remedy.identifier, (newest) => ({ ...newest, has_private_key: false }));
       return;
@@ -93,6 +97,21 @@ async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): P
       return;
     default:
   }
+}
+
+function withReadableDates(record: CertificateRecord, now: Date): CertificateRecord {
+  const within = (date: Timestamp | null, earliest: number): Timestamp | null =>
+    date && timestamp(new Date(Math.max(earliest, Math.min(Date.parse(date), now.getTime()))));
+  const { revocation, not_before } = record;
+  return {
+    ...record,
+    revocation: {
+      ...revocation,
+      revoked_at: within(revocation.revoked_at, 0),
+      invalidity_date: within(revocation.invalidity_date, Date.parse(not_before)),
+    },
+    history: record.history.map((replaced) => ({ ...replaced, revoked_at: within(replaced.revoked_at, 0) })),
+  };
 }
 
 /** Encrypts what private keys of a certificate are not, those in its history too. */
