@@ -144,7 +144,7 @@ const certificateFields = {
   serial_number: serialNumber,
   fingerprint_sha256: z.string(),
   public_key_sha256: z.string(),
-  key_algorithm: z.enum(['RSA', 'EC', 'Ed25519']),
+  key_algorithm: z.enum(['RSA', 'EC', 'Ed25519', 'other']),
   key_size: z.int(),
   issuance_method: z.enum(['generated', 'csr']),
   key_usage: z.array(z.string()),

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
 import { type CrlEntry, decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
+import { type RevokedElsewhere, revokedElsewhere } from '../../store/revoked-elsewhere.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
 import { AgeWarnings } from './ageing.js';
 import { CrlEntries, NEVER } from './entries.js';
@@ -251,8 +252,14 @@ export class CrlPublisher {
     for (const entry of (last ?? inPem)?.entries ?? []) {
       this.#entries.put(isShort(entry) ? entry : encodeCrlEntry(decodeCrlEntry(entry)), UNSETTLED);
     }
+    let missing = false;
+    const elsewhere = await revokedElsewhere(this.#parts.crlFolder);
+    for (const entry of elsewhere.map(entryOf)) {
+      const bytes = encodeCrlEntry(legible(entry, null, clock.now()));
+      if (this.#entries.put(bytes, UNSETTLED)) missing = true;
+    }
     // A crash between the two files of one CRL leaves them unlike: another one makes them alike again.
-    this.#incomplete = highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
+    this.#incomplete = missing || highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
     const issued = last ? last.crl.thisUpdate.getTime() : 0;
     for (const state of revocations()) {
       const { serial, expires_at, revoked_at } = state;
@@ -260,7 +267,7 @@ export class CrlPublisher {
       const served = Date.parse(revoked_at) < issued && Date.parse(expires_at) < issued && !this.#entries.has(serial);
       if (!served) this.#set(state);
     }
-    this.#settleRest();
+    this.#settleRest(new Set(elsewhere.map(({ serial_number }) => serial_number)));
     if (last) {
       this.#current = last.crl;
       this.#lastChange = last.crl.changedAt.getTime();
@@ -271,8 +278,9 @@ export class CrlPublisher {
   /**
    * Entries of the last CRL that no record calls revoked: where there is a record, they go. Without one they stay, because
    * it is damaged or gone, and nobody knows when the certificate expires.
+   * @param elsewhere serial numbers that never had a record here: an import has brought them
    */
-  #settleRest(): void {
+  #settleRest(elsewhere: ReadonlySet<Serial>): void {
     const { isKnown, clock, log } = this.#parts;
     for (const bytes of [...this.#entries.withExpiry(UNSETTLED)]) {
       const entry = legible(decodeCrlEntry(bytes), null, clock.now());
@@ -285,12 +293,22 @@ export class CrlPublisher {
       if (this.#entries.put(encodeCrlEntry(entry), NEVER)) this.#incomplete = true;
       this.#lost.set(serial, { revoked_at: timestamp(revokedAt), reason_revoked: reason });
     }
-    if (this.#lost.size === 0) return;
+    const unexplained = [...this.#lost.keys()].filter((serial) => !elsewhere.has(serial));
+    if (unexplained.length === 0) return;
     log.error(
-      { count: this.#lost.size, first: [...this.#lost.keys()][0] },
+      { count: unexplained.length, first: unexplained[0] },
       'revoked serial numbers stay on the CRL although no record of them is left',
     );
   }
+}
+
+function entryOf({ serial_number, revoked_at, reason_revoked, invalidity_date }: RevokedElsewhere): CrlEntry {
+  return {
+    serial: serial_number,
+    revokedAt: new Date(revoked_at),
+    reason: reason_revoked,
+    invalidityDate: invalidity_date === null ? null : new Date(invalidity_date),
+  };
 }
 
 function secondsOf(time: Timestamp): number {
