@@ -29,15 +29,16 @@ const HIGHEST_NUMBER = 1n << 150n;
 export const importCertsCommand: Command = {
   summary: 'take over certificates that this CA issued elsewhere',
   details: [
-    'With their keys, CRLs and index.txt (easy-rsa, openssl ca) if those are there; also those of CertMate’s older layouts. With --json each is a line of JSON.',
-    'Whatever is revoked there is revoked here, also what was imported before. If a CRL or index of this CA cannot be read, nothing is imported.',
+    'With their keys, CRLs and index.txt if those are there (easy-rsa, openssl ca); also those of CertMate’s older layouts.',
+    'Whatever is revoked there is revoked here, also what was imported before.',
+    'If a CRL or index of this CA cannot be read, nothing is imported. With --json each outcome is a line of JSON.',
   ],
   options: {
     from: { kind: 'value', value: 'DIR', text: 'where they are' },
     usage: { kind: 'value', value: 'NAME', text: `what they are for; ${DEFAULT_USAGE} unless given` },
     'skip-unreadable-crls': {
       kind: 'flag',
-      text: 'import even if a CRL or index of this CA cannot be read; what only it revokes is then not revoked here',
+      text: 'import even so; what only that CRL revokes is then not revoked here',
     },
     'dry-run': { kind: 'flag', text: 'only tell what would become of each' },
     ...JSON_FLAG,
