@@ -39,7 +39,8 @@ const REASONS: readonly RevocationReason[] = [
 ];
 const PAIR = /["']?([A-Za-z_]\w*)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}[\]"']+)/g;
 const HISTORY = /["']?(?:history|previous|replaced)["']?\s*:\s*\[/i;
-const NOTHING = /^(?:|null|none|nil|undefined|false|no|never|n\/a|-|0)$/i;
+/** Also cut short. */
+const NOTHING = /^(?:|n|nu|nul|null|no|non|none|nil|undefined|f|fa|fal|fals|false|never|n\/a|-|0)$/i;
 
 export function salvage(file: Buffer | string): Salvage {
   const text = typeof file === 'string' ? file : decode(file);

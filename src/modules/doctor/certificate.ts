@@ -6,6 +6,7 @@ import { isEncrypted, KeyOpenError, openPrivateKey } from '../../crypto/sealing.
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import { type Issuer, isIssuedBy } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
+import { withRevocationsIn } from '../../store/believing.js';
 import { problemPath } from '../../store/layout.js';
 import { isAhead } from '../../store/merging.js';
 import { complaintAbout, isOlderForm, parseMetadata, sameRecord } from '../../store/metadata.js';
@@ -46,7 +47,7 @@ export async function checkCertificate(
     report(null, 'The directory is missing or empty.', `${RESTORE}; its revocation state is still known.`);
     return found;
   }
-  checkMetadata(record, await files.read('metadata.json'), report);
+  checkMetadata(record, await files.read('metadata.json'), now, report);
 
   checkDates(record, now, report);
 
@@ -87,7 +88,7 @@ type Report = (file: string | null, problem: string, advice: string, remedy?: Re
 
 const OLDER_FORM = 'It is in the form of an older CertMate.';
 
-function checkMetadata(record: CertificateRecord, stored: Buffer | null, report: Report): void {
+function checkMetadata(record: CertificateRecord, stored: Buffer | null, now: Date, report: Report): void {
   const rewrite: Remedy = { kind: 'metadata', identifier: record.identifier };
   const advice = 'It is written anew from the journal.';
   if (stored === null) {
@@ -99,7 +100,15 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, report:
     metadata = parseMetadata(stored.toString('utf8'));
   } catch (error) {
     if (error instanceof NewerForm) report('metadata.json', complaintAbout(error), GO_FORWARD);
-    else report('metadata.json', complaintAbout(error), advice, rewrite);
+    else {
+      const revokes = !sameRecord(withRevocationsIn(record, stored, now, false), record);
+      const said = revokes
+        ? ' What can be read of it says that the certificate is revoked, which the journal does not know.'
+        : '';
+      const kept = ' The damaged file is kept beside it.';
+      const mending = revokes ? 'The certificate becomes revoked, and the file is written anew.' : advice;
+      report('metadata.json', `${complaintAbout(error)}${said}`, `${mending}${kept}`, rewrite);
+    }
     return;
   }
   if (sameRecord(metadata, record)) {

@@ -4,6 +4,7 @@ import { timestamp } from '../../clock.js';
 import type { KeySealer } from '../../crypto/key-sealer.js';
 import { isEncrypted } from '../../crypto/sealing.js';
 import { encodePem } from '../../pki/pem.js';
+import { withRevocationsIn } from '../../store/believing.js';
 import { Folder } from '../../store/folder.js';
 import { renewJournal } from '../../store/journal-renewal.js';
 import { isAhead, mergeRecords } from '../../store/merging.js';
@@ -74,11 +75,12 @@ async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): P
     case 'metadata': {
       const current = store.inventory.get(remedy.identifier);
       if (current === undefined) return;
-      const metadata = await readMetadata(place.dataDir, current);
+      const { file, metadata } = await readMetadata(place.dataDir, current);
       // A copy that says the same makes the store write it once more.
-      await store.update(remedy.identifier, (newest) =>
-        metadata !== null && isAhead(metadata, newest) ? mergeRecords(newest, metadata) : { ...newest },
-      );
+      await store.update(remedy.identifier, (newest) => {
+        if (metadata === null) return { ...withRevocationsIn(newest, file, place.now, false) };
+        return isAhead(metadata, newest) ? mergeRecords(newest, metadata) : { ...newest };
+      });
       return;
     }
     case 'dates':
@@ -124,15 +126,18 @@ async function sealKeys({ dataDir, sealer }: RepairedPlace, record: CertificateR
   }
 }
 
-/** Null if it is damaged, or says nothing of this serial number. */
-async function readMetadata(dataDir: string, record: CertificateRecord): Promise<CertificateRecord | null> {
-  const stored = await certificateFolder(dataDir, record.cert_usage, record.identifier).read('metadata.json');
-  if (stored === null) return null;
+/** The file, empty if there is none; `metadata` is null if it is damaged, or says nothing of this serial number. */
+async function readMetadata(
+  dataDir: string,
+  record: CertificateRecord,
+): Promise<{ file: Buffer; metadata: CertificateRecord | null }> {
+  const folder = certificateFolder(dataDir, record.cert_usage, record.identifier);
+  const file = (await folder.read('metadata.json')) ?? Buffer.alloc(0);
   try {
-    const metadata = parseMetadata(stored.toString('utf8'));
-    return metadata.serial_number === record.serial_number ? metadata : null;
+    const metadata = parseMetadata(file.toString('utf8'));
+    return { file, metadata: metadata.serial_number === record.serial_number ? metadata : null };
   } catch {
-    return null;
+    return { file, metadata: null };
   }
 }
 
