@@ -24,7 +24,9 @@ export function apiScope(...routes: FastifyPluginAsyncZod[]): FastifyPluginAsync
     });
     await takeSessions(app);
     app.addHook('preParsing', (request, _reply, _payload, done) => done(compressedBody(request)));
-    app.addHook('preValidation', (request, _reply, done) => done(unexpectedQuery(request) ?? unexpectedBody(request) ?? missingBody(request)));
+    app.addHook('preValidation', (request, _reply, done) =>
+      done(unexpectedQuery(request) ?? unexpectedBody(request) ?? missingBody(request)),
+    );
     for (const route of routes) await app.register(route);
   };
 }

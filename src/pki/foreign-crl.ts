@@ -4,6 +4,7 @@
  * can be read: it is revoked.
  */
 import type { RevocationReason, Serial } from '../types.js';
+import type { CrlEntry } from './crl.js';
 import { DerError, DerReader, TAG } from './der.js';
 import { reasonFromCode } from './extensions.js';
 import { decodeName } from './names.js';
@@ -94,6 +95,12 @@ export function startOfCrl(der: Buffer): { issuer: Buffer | null } | null {
   } catch {
     return { issuer: null };
   }
+}
+
+/** The entry as our lists have it: none where it takes a certificate off a list. @param otherwise its date if it has none */
+export function asRevoked({ reason, revokedAt, ...entry }: ForeignCrlEntry, otherwise: Date): CrlEntry[] {
+  if (reason === 'removeFromCRL' || entry.serial.startsWith('-')) return [];
+  return [{ ...entry, reason, revokedAt: revokedAt ?? otherwise }];
 }
 
 /** Whether two names (DER) are the same but for upper case, blanks and string types (RFC 5280 §7.1). */

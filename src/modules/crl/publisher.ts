@@ -245,16 +245,17 @@ export class CrlPublisher {
   async #load(): Promise<void> {
     const { revocations, clock } = this.#parts;
     const [last, inPem] = [await this.#stored.newest(), await this.#stored.inPem()];
+    const foreign = inPem === null ? await this.#stored.foreign() : null;
     const floor = await this.#stored.floor();
     // Numbers go up whatever is left on disk: the numbered files may have been tidied away, or crl.pem be an old one.
-    const highest = largest(await this.#stored.highestNumber(), inPem?.crl.number ?? 0n);
+    const highest = largest(await this.#stored.highestNumber(), inPem?.crl.number ?? foreign?.number ?? 0n);
     this.#lastNumber = largest(highest, floor);
     for (const entry of (last ?? inPem)?.entries ?? []) {
       this.#entries.put(isShort(entry) ? entry : encodeCrlEntry(decodeCrlEntry(entry)), UNSETTLED);
     }
     let missing = false;
     const elsewhere = await revokedElsewhere(this.#parts.crlFolder);
-    for (const entry of elsewhere.map(entryOf)) {
+    for (const entry of [...(foreign?.entries ?? []), ...elsewhere.map(entryOf)]) {
       const bytes = encodeCrlEntry(legible(entry, null, clock.now()));
       if (this.#entries.put(bytes, UNSETTLED)) missing = true;
     }
