@@ -31,6 +31,7 @@ function* revocations() {
       revoked_at: '2026-01-02T03:04:05Z',
       reason: 'keyCompromise' as const,
       invalidity_date: null,
+      not_before: null,
     };
   }
 }

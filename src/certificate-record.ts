@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { timestamp } from './clock.js';
 import type { Certificate } from './pki/certificate.js';
 import { formatGeneralName } from './pki/general-names.js';
-import { publicKeyFacts } from './pki/keys.js';
-import { decodeName } from './pki/names.js';
+import { foreignKeyFacts } from './pki/keys.js';
+import { decodeName, type NameAttribute } from './pki/names.js';
 import type { CertificateRecord, Identifier, ReplacedCertificate, Revocation, Serial, Timestamp } from './types.js';
 
 /** The fields of a record that its certificate must agree with. */
@@ -25,7 +25,7 @@ const BACKDATED_MS = 60_000;
 
 export function factsOf(certificate: Certificate): CertificateFacts {
   const { der, serial, subjectPublicKeyInfo, notBefore, notAfter } = certificate;
-  const { algorithm, size } = publicKeyFacts(subjectPublicKeyInfo);
+  const { algorithm, size } = foreignKeyFacts(subjectPublicKeyInfo);
   return {
     serial_number: serial,
     fingerprint_sha256: sha256(der)
@@ -53,10 +53,9 @@ export interface Circumstances {
 
 /**
  * A record from a certificate alone; a field that it says nothing about has the value that a new certificate would have.
- * @throws DerError if its names cannot be read
  */
 export function recordOf(certificate: Certificate, known: Circumstances): CertificateRecord {
-  const subject = decodeName(certificate.subject);
+  const subject = readableName(certificate.subject);
   const from = (type: string): string | null => subject.find((attribute) => attribute.type === type)?.value ?? null;
   const names = certificate.subjectAltNames;
   const { notBefore, notAfter, extendedKeyUsage, keyUsage } = certificate;
@@ -92,6 +91,15 @@ export function recordOf(certificate: Certificate, known: Circumstances): Certif
     },
     history: known.history,
   };
+}
+
+/** A name that cannot be read is no reason to lose sight of a certificate: it can still be revoked. */
+function readableName(name: Buffer): NameAttribute[] {
+  try {
+    return decodeName(name);
+  } catch {
+    return [];
+  }
 }
 
 /** A certificate that another one has replaced. */

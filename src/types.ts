@@ -81,8 +81,9 @@ export interface CertificateRecord {
   fingerprint_sha256: string;
   /** SHA-256 of the SubjectPublicKeyInfo's DER, lower-case hex. */
   public_key_sha256: string;
-  key_algorithm: 'RSA' | 'EC' | 'Ed25519';
-  /** Bits. */
+  /** `other` is found in certificates that were imported: such a key is never certified here. */
+  key_algorithm: 'RSA' | 'EC' | 'Ed25519' | 'other';
+  /** Bits; 0 if that cannot be told. */
   key_size: number;
   issuance_method: 'generated' | 'csr';
   key_usage: string[];

@@ -12,6 +12,7 @@ import { profileFile } from '../modules/profiles/registry.js';
 import { lastRunFile } from '../modules/renewal/sweep.js';
 import { settingsFile } from '../modules/settings/settings.js';
 import { issuedFile } from '../modules/tls/own-certificate.js';
+import { revokedElsewhereFile } from '../store/revoked-elsewhere.js';
 import { onlyUnnumbered, VersionedFile } from '../store/versioned-file.js';
 
 /** What its signature says, the audit log itself is held against. */
@@ -30,6 +31,7 @@ export const STORED_KINDS: readonly StoredKind[] = [
   { pattern: /^auth\/last-used\.json$/, file: lastUsedFile },
   { pattern: /^audit\/head\.json$/, file: headFile },
   { pattern: /^certs\/ca\/ca_metadata\.json$/, file: metadataFile },
+  { pattern: /^certs\/crl\/revoked-elsewhere\.json$/, file: revokedElsewhereFile },
   { pattern: /^certs\/crl\/restored\.json$/, file: floorFile },
   { pattern: /^tls\/issued\.json$/, file: issuedFile },
   { pattern: /^batch\/[^/]+\/job\.json$/, file: jobFile },

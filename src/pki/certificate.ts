@@ -95,8 +95,9 @@ export function assembleSigned(tbs: Buffer, scheme: SignatureScheme, signature: 
 }
 
 /**
- * Reads a version 3 certificate, ours or a foreign one; its signature is not verified here.
- * @throws DerError if it is not strict DER, not version 3, or if its two algorithm identifiers differ
+ * Reads a certificate, ours or a foreign one; its signature is not verified here. Versions 1 and 2 have no extensions:
+ * certificates made so long ago must still be revocable. Alternative names that cannot be read count as none.
+ * @throws DerError if it is not strict DER, of another version, or if its two algorithm identifiers differ
  */
 export function readCertificate(bytes: Buffer): Certificate {
   const reader = new DerReader(bytes);
@@ -109,10 +110,7 @@ export function readCertificate(bytes: Buffer): Certificate {
   if (unusedBits !== 0) throw new DerError('signature is not whole octets');
 
   const body = tbs.reader();
-  if (body.peek() !== 0xa0) throw new DerError('certificate is not version 3');
-  const version = body.constructed(0xa0);
-  if (version.smallInteger() !== 2) throw new DerError('certificate is not version 3');
-  version.end();
+  const version = body.peek() === 0xa0 ? versionIn(body.constructed(0xa0)) : 1;
   const serial = serialFromBytes(body.integerBytes());
   if (!body.read(der.TAG.sequence).raw.equals(algorithm)) throw new DerError('signature algorithms differ');
   const issuer = body.read(der.TAG.sequence).raw;
@@ -126,6 +124,7 @@ export function readCertificate(bytes: Buffer): Certificate {
   body.optional(0x82);
   let extensions: Extension[] = [];
   if (!body.atEnd) {
+    if (version !== 3) throw new DerError(`certificate of version ${version} has extensions`);
     const tagged = body.constructed(0xa3);
     extensions = decodeExtensions(tagged.read(der.TAG.sequence).raw);
     tagged.end();
@@ -157,6 +156,21 @@ export function readCertificate(bytes: Buffer): Certificate {
     pathLength,
     keyUsage: usage === undefined ? [] : decodeKeyUsage(usage),
     extendedKeyUsage: extendedUsage === undefined ? [] : decodeExtendedKeyUsage(extendedUsage),
-    subjectAltNames: altNames === undefined ? [] : decodeGeneralNames(altNames).names,
+    subjectAltNames: altNames === undefined ? [] : readableNames(altNames),
   };
+}
+
+function versionIn(tagged: DerReader): number {
+  const version = tagged.smallInteger() + 1;
+  tagged.end();
+  if (version !== 2 && version !== 3) throw new DerError(`certificate has version ${version}`);
+  return version;
+}
+
+function readableNames(altNames: Buffer): GeneralName[] {
+  try {
+    return decodeGeneralNames(altNames).names;
+  } catch {
+    return [];
+  }
 }

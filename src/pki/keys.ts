@@ -35,6 +35,25 @@ export function publicKeyFacts(spki: Buffer): PublicKeyFacts {
   return { algorithm, size, curve };
 }
 
+/** The same of any key, of kinds that we do not certify too: those are `other`, of 0 bits if their size cannot be told. */
+export function foreignKeyFacts(spki: Buffer): { algorithm: PublicKeyFacts['algorithm'] | 'other'; size: number } {
+  try {
+    return publicKeyFacts(spki);
+  } catch {
+    return { algorithm: 'other', size: sizeOf(spki) };
+  }
+}
+
+function sizeOf(spki: Buffer): number {
+  try {
+    const { asymmetricKeyDetails: details } = createPublicKey({ key: spki, format: 'der', type: 'spki' });
+    const digits = /(\d{3})/.exec(details?.namedCurve ?? '')?.[1];
+    return details?.modulusLength ?? Number(digits ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
 /**
  * Refuses keys that we do not certify: RSA under 2048 or over 8192 bits or with an exponent that is even, under 65537
  * or over 2^256; points that are not on their curve.

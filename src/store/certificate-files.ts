@@ -61,9 +61,16 @@ export class CertificateDirectories {
     await syncDirectory(this.#layout.usage(place.cert_usage));
   }
 
-  /** @throws CertMateError STORAGE_FULL */
+  /**
+   * Writes metadata.json. One that cannot be read stays beside it, as `metadata.json.damaged-<time>`: it may tell what
+   * nothing else does.
+   * @throws CertMateError STORAGE_FULL
+   */
   async writeMetadata(record: CertificateRecord, now: Date): Promise<void> {
-    await new Folder(this.#layout.certificate(record)).write(METADATA, formatMetadata(record, now), {
+    const folder = new Folder(this.#layout.certificate(record));
+    const present = await folder.read(METADATA);
+    if (present !== null && !isReadable(present)) await keepDamaged(folder, present, now);
+    await folder.write(METADATA, formatMetadata(record, now), {
       mode: modeOf(METADATA),
     });
   }
@@ -203,6 +210,28 @@ export class CertificateDirectories {
     await makeDirectory(kept);
     for (const file of [...FILES, METADATA]) await linkOrCopy(join(directory, file), join(kept, file), modeOf(file));
     await syncDirectory(kept);
+  }
+}
+
+function isReadable(metadata: Buffer): boolean {
+  try {
+    parseMetadata(metadata.toString('utf8'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function keepDamaged(folder: Folder, damaged: Buffer, now: Date): Promise<void> {
+  const stamp = now.toISOString().replace(/[-:]|\.\d+/g, '');
+  for (let number = 1; ; number += 1) {
+    const name = `${METADATA}.damaged-${stamp}${number === 1 ? '' : `-${number}`}`;
+    try {
+      await folder.create(name, damaged, { mode: modeOf(METADATA) });
+      return;
+    } catch (error) {
+      if (!(error instanceof CertMateError && error.code === 'CONFLICT')) throw error;
+    }
   }
 }
 

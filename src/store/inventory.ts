@@ -83,6 +83,8 @@ export interface RevokedSerial {
   revoked_at: Timestamp;
   reason: RevocationReason;
   invalidity_date: Timestamp | null;
+  /** When the certificate begins; null if that is not known, as of one that a renewal replaced. */
+  not_before: Timestamp | null;
 }
 
 export interface SerialOwner {

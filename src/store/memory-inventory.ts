@@ -137,7 +137,7 @@ export class MemoryInventory implements Inventory {
 
   *revocations(): Generator<RevokedSerial, void, undefined> {
     for (const slot of this.#revoked) {
-      const { serial_number, expires_at, revocation, history } = this.#record(slot);
+      const { serial_number, expires_at, not_before, revocation, history } = this.#record(slot);
       if (revocation.revoked) {
         const { revoked_at, reason_revoked, invalidity_date } = revocation;
         yield {
@@ -146,6 +146,7 @@ export class MemoryInventory implements Inventory {
           revoked_at: revoked_at ?? '',
           reason: reason_revoked ?? 'unspecified',
           invalidity_date,
+          not_before,
         };
       }
       for (const replaced of history) {
@@ -157,6 +158,7 @@ export class MemoryInventory implements Inventory {
           revoked_at,
           reason: reason_revoked ?? 'unspecified',
           invalidity_date: null,
+          not_before: null,
         };
       }
     }

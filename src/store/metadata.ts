@@ -31,7 +31,16 @@ export function parseMetadata(text: string): CertificateRecord {
     if (!holds(said[field])) throw new Error(`its ${field} is missing or wrong`);
     record[field] = said[field];
   }
+  const { revocation } = record as unknown as CertificateRecord;
+  if (revocation.revoked ? revocation.revoked_at === null : revocation.revoked_at !== null || isRevokedBeside(said)) {
+    throw new Error('it does not say clearly whether the certificate is revoked');
+  }
   return record as unknown as CertificateRecord;
+}
+
+/** Whether it is called revoked outside `revocation`: some people write it there, as older layouts had it. */
+function isRevokedBeside({ revoked, status }: Record<string, unknown>): boolean {
+  return /^(?:true|1|yes)$/i.test(String(revoked)) || status === 'revoked' || status === 'held';
 }
 
 /** Whether one that can be read is of an older form. */

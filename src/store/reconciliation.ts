@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CertificateRecord, Clock, Identifier, Log } from '../types.js';
+import { believing, withRevocationsIn } from './believing.js';
 import type { CertificateDirectories } from './certificate-files.js';
 import { systemCode } from './durable.js';
 import type { Journal } from './journal.js';
@@ -119,11 +120,11 @@ async function abandonRenewals(
 
 /** Directories without a line in the journal: made just before a crash, restored from a backup, or the journal is lost. */
 async function adopt(parts: ReconciliationParts, places: readonly Place[]): Promise<Set<Identifier>> {
-  const { inventory, layout, problems, log } = parts;
+  const { inventory, layout, problems, log, clock } = parts;
   const blocked = new Set<Identifier>();
   const adopted: CertificateRecord[] = [];
   for (const place of places) {
-    const { record, problem } = await recordAt(layout, place, inventory, parts.reconstruct);
+    const { record, problem } = await recordAt(layout, place, inventory, parts.reconstruct, clock.now());
     if (record === null) blocked.add(place.identifier);
     else adopted.push(inventory.put(record));
     if (problem !== null) problems.report(problem);
@@ -136,7 +137,7 @@ async function adopt(parts: ReconciliationParts, places: readonly Place[]): Prom
 
 /**
  * The record of a directory that no journal knows: what its metadata.json says or, if that is of no use, what can be told
- * from its certificate. Null if there is no telling; `problem` then says why.
+ * from its certificate, the last CRL and what can be read of the damaged file. Null if there is no telling; `problem` then says why.
  * @param known no record may take anything from those in here
  */
 export async function recordAt(
@@ -144,6 +145,7 @@ export async function recordAt(
   place: Place,
   known: MemoryInventory,
   reconstruct: Reconstruct,
+  now: Date,
 ): Promise<{ record: CertificateRecord | null; problem: Problem | null }> {
   let wrong = '';
   let damaged = true;
@@ -157,9 +159,10 @@ export async function recordAt(
   }
   try {
     if (!damaged) throw new Error(wrong);
-    const record = await reconstruct(await readRemains(layout, place));
+    const made = await reconstruct(await readRemains(layout, place));
+    const record = believing(made, rawMetadata(layout, place), now);
     assertNew(record, known);
-    const message = `It cannot be used: ${wrong}. What the certificate itself and the last CRL say counts until it is restored from a backup (then run certmate reindex) or accepted (certmate doctor --repair).`;
+    const message = `It cannot be used: ${wrong}. What can be read of it counts, with what the certificate itself and the last CRL say, until it is restored from a backup (then run certmate reindex) or accepted (certmate doctor --repair).`;
     return { record, problem: problemWith(place, METADATA, message) };
   } catch (error) {
     const also = damaged ? `; nor can its certificate: ${(error as Error).message}` : '';
@@ -189,9 +192,10 @@ async function mergeWithMetadata(parts: ReconciliationParts, certain: Set<Identi
       const merged = mergeRecords(record, readMetadata(layout, record));
       if (!sameRecord(merged, record)) changed.push(inventory.put(merged));
     } catch (error) {
-      problems.report(
-        problemWith(record, METADATA, `${complaintAbout(error)} The journal's last whole line about it counts.`),
-      );
+      const safe = withRevocationsIn(record, rawMetadata(layout, record), parts.clock.now(), true);
+      if (!sameRecord(safe, record)) await journalAll(parts, [inventory.put(safe)]);
+      const message = `${complaintAbout(error)} The journal's last whole line about it counts, and every revocation that can be read of the file.`;
+      problems.report(problemWith(record, METADATA, message));
     }
   }
   await journalAll(parts, changed);
@@ -211,6 +215,15 @@ function readableMetadata(layout: Layout, place: Place): CertificateRecord | nul
     return readMetadata(layout, place);
   } catch {
     return null;
+  }
+}
+
+/** Empty if it cannot be read. */
+function rawMetadata(layout: Layout, place: Place): Buffer {
+  try {
+    return readFileSync(join(layout.certificate(place), METADATA));
+  } catch {
+    return Buffer.alloc(0);
   }
 }
 

@@ -42,15 +42,16 @@ export async function reindex({ dataDir, reconstruct, revocations, now }: Reinde
   const layout = new Layout(dataDir);
   const directories = new CertificateDirectories(layout);
   await settleLeftOvers(layout, directories);
-  // What is left of the old journal only tells what might be missing.
+  // What is left of the old journal tells what might be missing, and what was revoked: that is never taken back.
   const { places, records: known } = await inspect(dataDir);
+  const final = finalRevocations(known.values());
   const inventory = new MemoryInventory();
   const problems: Problem[] = [];
   for (const place of places) {
-    const { record, problem } = await recordAt(layout, place, inventory, reconstruct);
+    const { record, problem } = await recordAt(layout, place, inventory, reconstruct, now);
     if (problem !== null) problems.push(problem);
     if (record === null) continue;
-    const safe = withRevocations(record, revocations);
+    const safe = withRevocations(withRevocations(record, revocations), final);
     inventory.put(safe);
     if (!sameRecord(safe, record) && problem === null) await directories.writeMetadata(safe, now);
   }
@@ -71,6 +72,19 @@ function withRevocations(record: CertificateRecord, revocations: ReadonlyMap<Ser
       return { ...replaced, revoked_at: state.revoked_at, reason_revoked: state.reason_revoked };
     }),
   };
+}
+
+/** Holds may have been released since. */
+function finalRevocations(records: Iterable<CertificateRecord>): Map<Serial, Revocation> {
+  const final = new Map<Serial, Revocation>();
+  for (const { serial_number, revocation, history } of records) {
+    if (revocation.revoked && revocation.reason_revoked !== 'certificateHold') final.set(serial_number, revocation);
+    for (const { serial_number: serial, revoked_at, reason_revoked } of history) {
+      if (revoked_at === null || reason_revoked === 'certificateHold') continue;
+      final.set(serial, { revoked: true, revoked_at, reason_revoked, invalidity_date: null });
+    }
+  }
+  return final;
 }
 
 async function settleLeftOvers(layout: Layout, directories: CertificateDirectories): Promise<void> {

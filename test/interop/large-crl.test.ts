@@ -21,6 +21,7 @@ function* revocations(count: number) {
       revoked_at: number % 5 === 0 ? '2026-01-02T03:04:05Z' : '2026-11-21T20:38:00Z',
       reason: REASONS[number % REASONS.length] as (typeof REASONS)[number],
       invalidity_date: number % 7 === 0 ? '2026-01-01T00:00:00Z' : null,
+      not_before: null,
     };
   }
 }

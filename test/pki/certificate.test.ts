@@ -196,7 +196,6 @@ describe('reading a certificate', () => {
   for (const [what, bytes] of [
     ['bytes after it', Buffer.concat([good, Buffer.of(0)])],
     ['one cut short', good.subarray(0, -1)],
-    ['version 1', version1()],
     ['two different signature algorithms', otherAlgorithm()],
     ['no bytes', Buffer.alloc(0)],
   ] as const) {
@@ -204,6 +203,12 @@ describe('reading a certificate', () => {
       assert.throws(() => readCertificate(bytes), { name: 'DerError' });
     });
   }
+
+  it('takes version 1, without extensions: such certificates exist and must be revocable (rustls/rustls#860, #2364)', () => {
+    const { serial, extensions, isCa, extendedKeyUsage } = readCertificate(version1());
+    assert.ok(BigInt(serial) > 0n);
+    assert.deepEqual([extensions, isCa, extendedKeyUsage], [[], false, []]);
+  });
 
   it('throws DerError, and nothing else, whichever octet is changed', () => {
     for (let position = 0; position < good.length; position += 1) {

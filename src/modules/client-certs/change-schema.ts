@@ -16,7 +16,10 @@ const revokePrevious = z
   .meta({ description: 'Revoke the certificate that is replaced (superseded); else it is valid until it expires.' });
 const revocation = {
   reason: revocationReason.default('unspecified'),
-  invalidity_date: moment.optional().meta({ description: 'When the key was or may have been compromised.' }),
+  invalidity_date: moment.optional().meta({
+    description:
+      'When the key was or may have been compromised: not before the certificate’s notBefore, not in the future.',
+  }),
 };
 
 /** What `PATCH /api/client-certs/:id` takes. */

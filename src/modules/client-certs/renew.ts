@@ -59,7 +59,7 @@ export async function renew(
     names: certificate.subjectAltNames,
     subjectPublicKeyInfo: key.subjectPublicKeyInfo,
     keyUsages: keyUsagesOf(present, algorithm),
-    extendedKeyUsages: present.extended_key_usage,
+    extendedKeyUsages: extendedKeyUsagesOf(present),
     lifetime: lifetime(),
   });
 
@@ -175,10 +175,17 @@ async function keyFor(
   return { subjectPublicKeyInfo, privateKeyPem: null, csrPem };
 }
 
-/** Keys made here are of these types only; those of CSRs are never made anew here. */
+/** The type of the present key; of an imported one that is not made here, the nearest that is. */
 function keyTypeOf({ key_algorithm, key_size }: CertificateRecord): KeyType {
   if (key_algorithm === 'Ed25519') return 'ed25519';
-  return (key_algorithm === 'RSA' ? `rsa-${key_size}` : `ec-p${key_size}`) as KeyType;
+  if (key_algorithm === 'EC') return key_size <= 256 ? 'ec-p256' : 'ec-p384';
+  return key_size <= 2048 ? 'rsa-2048' : key_size <= 3072 ? 'rsa-3072' : 'rsa-4096';
+}
+
+/** Those of the present certificate; one of version 1 has none, and counts as what its type is for. */
+function extendedKeyUsagesOf({ extended_key_usage, certificate_type }: CertificateRecord): string[] {
+  if (extended_key_usage.length > 0) return extended_key_usage;
+  return [certificate_type === 'server' ? 'serverAuth' : 'clientAuth'];
 }
 
 /** The same usages; where they were the usual ones and a CSR brings another kind of key, the usual ones for that. */
@@ -186,7 +193,9 @@ function keyUsagesOf(
   { key_algorithm, key_usage }: CertificateRecord,
   algorithm: PublicKeyFacts['algorithm'],
 ): KeyUsage[] {
-  if (usualKeyUsages(key_algorithm).join() === key_usage.join()) return usualKeyUsages(algorithm);
+  const isUsual = key_algorithm !== 'other' && usualKeyUsages(key_algorithm).join() === key_usage.join();
+  // Certificates of version 1 have none.
+  if (isUsual || key_usage.length === 0) return usualKeyUsages(algorithm);
   const usages = key_usage as KeyUsage[];
   assertKeyUsagesFit(algorithm, usages);
   return usages;

@@ -36,7 +36,8 @@ type Revocable = Pick<Revocation, 'revoked_at' | 'reason_revoked'>;
 /**
  * The record with the certificate revoked, and every replaced one that is valid still. The first date and reason stay for
  * ever; only what is on hold may be revoked for good: its date stays, its reason changes (RFC 5280 §5.3.1).
- * @throws CertMateError NOT_FOUND deleted meanwhile; ALREADY_REVOKED; VALIDATION_FAILED an invalidity date to come
+ * @throws CertMateError NOT_FOUND deleted meanwhile; ALREADY_REVOKED; VALIDATION_FAILED an invalidity date before
+ * the certificate's notBefore or in the future
  */
 export function revoked(record: CertificateRecord, request: RevocationRequest, now: Date): CertificateRecord {
   assertPresent(record);
@@ -47,7 +48,8 @@ export function revoked(record: CertificateRecord, request: RevocationRequest, n
     revocation: {
       revoked: true,
       ...marked(revocation, request.reason, now),
-      invalidity_date: request.invalidity_date === undefined ? null : past(request.invalidity_date, now),
+      invalidity_date:
+        request.invalidity_date === undefined ? null : invalidityDate(request.invalidity_date, record.not_before, now),
     },
     history: withRevokedHistory(record.history, request.reason, now),
   };
@@ -144,12 +146,20 @@ function marked(current: Revocable, reason: RevocationReason, now: Date): Revoca
 /** How far the caller's clock may be ahead of ours (ms). */
 const SKEW = 5 * 60_000;
 
-/** When the key was or may have been compromised is known of the past only (RFC 5280 §5.3.2). */
-function past(text: string, now: Date): Timestamp {
-  const date = new Date(text);
-  if (date.getTime() - now.getTime() <= SKEW) return timestamp(wholeSeconds(date));
-  const message = 'must not be in the future';
-  throw new CertMateError('VALIDATION_FAILED', `invalidity_date: ${message}`, {
+/**
+ * The key was compromised while the certificate existed: not before its notBefore, and not in the future (RFC 5280 §5.3.2).
+ * A date before 1970 on the CRL makes the whole list unreadable for some relying parties.
+ */
+function invalidityDate(text: string, notBefore: Timestamp, now: Date): Timestamp {
+  const date = wholeSeconds(new Date(text));
+  if (date.getTime() < Date.parse(notBefore))
+    throw wrongDate(`must not be before the certificate's notBefore (${notBefore})`);
+  if (date.getTime() - now.getTime() > SKEW) throw wrongDate('must not be in the future');
+  return timestamp(date);
+}
+
+function wrongDate(message: string): CertMateError {
+  return new CertMateError('VALIDATION_FAILED', `invalidity_date: ${message}`, {
     details: [{ path: 'invalidity_date', message }],
   });
 }

@@ -166,7 +166,7 @@ const certificateFields = {
   serial_number: serialNumber,
   fingerprint_sha256: z.string(),
   public_key_sha256: z.string(),
-  key_algorithm: z.enum(['RSA', 'EC', 'Ed25519']),
+  key_algorithm: z.enum(['RSA', 'EC', 'Ed25519', 'other']),
   key_size: z.int(),
   issuance_method: z.enum(['generated', 'csr']),
   key_usage: z.array(z.string()),
@@ -303,7 +303,10 @@ export const revocationReason = z
 export const revokeRequest = z
   .strictObject({
     reason: revocationReason.default('unspecified'),
-    invalidity_date: moment.optional().meta({ description: 'When the key was or may have been compromised.' }),
+    invalidity_date: moment.optional().meta({
+      description:
+        'When the key was or may have been compromised: not before the certificate’s notBefore, not in the future.',
+    }),
   })
   .meta({ id: 'RevokeRequest' });
 

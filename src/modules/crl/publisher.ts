@@ -1,13 +1,15 @@
 /** Publishes the CRL (RFC 5280 §5): full scope, numbered upward, never expired, never missing a revocation. */
 import type { KeyObject } from 'node:crypto';
 import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
+import { type CrlEntry, decodeCrlEntry, encodeCrlEntry } from '../../pki/crl.js';
 import type { Folder } from '../../store/folder.js';
+import { type RevokedElsewhere, revokedElsewhere } from '../../store/revoked-elsewhere.js';
 import type { CertificateRecord, Clock, Log, RevocationReason, Serial, Timestamp } from '../../types.js';
 import { AgeWarnings } from './ageing.js';
 import { CrlEntries, NEVER } from './entries.js';
+import { legible } from './legible-entry.js';
 import { PublishedCrl } from './published-crl.js';
-import { isSameState, type RevokedSerial, statesOf } from './serial-states.js';
+import { isSameState, type RevokedSerial, type SerialState, statesOf } from './serial-states.js';
 import { SharedBuilds } from './shared-builds.js';
 import { StoredCrls } from './stored-crls.js';
 
@@ -122,7 +124,7 @@ export class CrlPublisher {
     const known = new Map(previous === null ? [] : statesOf(previous).map((state) => [state.serial, state]));
     for (const state of statesOf(record)) {
       if (isSameState(known.get(state.serial), state)) continue;
-      this.#set(state.serial, state.expires_at, state.revoked_at, state.reason, state.invalidity_date);
+      this.#set(state);
     }
     if (this.#awaited === 0 || this.#builds.changes === before) return;
     // After this turn: what was journalled together joins the same CRL, and every other listener has heard of it.
@@ -178,24 +180,19 @@ export class CrlPublisher {
     return this.#current.used(now) >= 0.5 || this.isOfTheFuture(now);
   }
 
-  #set(
-    serial: Serial,
-    expiresAt: Timestamp,
-    revokedAt: Timestamp | null,
-    reason: RevocationReason | null,
-    invalidityDate: Timestamp | null,
-  ): void {
-    if (revokedAt === null) {
+  #set({ serial, expires_at, revoked_at, reason, invalidity_date, not_before }: SerialState): void {
+    if (revoked_at === null) {
       if (this.#entries.delete(serial)) this.#changed();
       return;
     }
-    const bytes = encodeCrlEntry({
+    const entry: CrlEntry = {
       serial,
-      revokedAt: new Date(revokedAt),
+      revokedAt: new Date(revoked_at),
       reason: reason ?? 'unspecified',
-      invalidityDate: invalidityDate === null ? null : new Date(invalidityDate),
-    });
-    if (this.#entries.put(bytes, secondsOf(expiresAt))) this.#changed();
+      invalidityDate: invalidity_date === null ? null : new Date(invalidity_date),
+    };
+    const bytes = encodeCrlEntry(legible(entry, not_before, this.#parts.clock.now()));
+    if (this.#entries.put(bytes, secondsOf(expires_at))) this.#changed();
   }
 
   #changed(): void {
@@ -240,30 +237,38 @@ export class CrlPublisher {
 
   /** The clock was set back: what had left the CRL because it seemed to have expired is valid again. */
   #recall(now: Date): void {
-    for (const { serial, expires_at, revoked_at, reason, invalidity_date } of this.#parts.revocations()) {
-      if (Date.parse(expires_at) >= now.getTime()) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+    for (const state of this.#parts.revocations()) {
+      if (Date.parse(state.expires_at) >= now.getTime()) this.#set(state);
     }
   }
 
   async #load(): Promise<void> {
     const { revocations, clock } = this.#parts;
     const [last, inPem] = [await this.#stored.newest(), await this.#stored.inPem()];
+    const foreign = inPem === null ? await this.#stored.foreign() : null;
     const floor = await this.#stored.floor();
     // Numbers go up whatever is left on disk: the numbered files may have been tidied away, or crl.pem be an old one.
-    const highest = largest(await this.#stored.highestNumber(), inPem?.crl.number ?? 0n);
+    const highest = largest(await this.#stored.highestNumber(), inPem?.crl.number ?? foreign?.number ?? 0n);
     this.#lastNumber = largest(highest, floor);
     for (const entry of (last ?? inPem)?.entries ?? []) {
       this.#entries.put(isShort(entry) ? entry : encodeCrlEntry(decodeCrlEntry(entry)), UNSETTLED);
     }
+    let missing = false;
+    const elsewhere = await revokedElsewhere(this.#parts.crlFolder);
+    for (const entry of [...(foreign?.entries ?? []), ...elsewhere.map(entryOf)]) {
+      const bytes = encodeCrlEntry(legible(entry, null, clock.now()));
+      if (this.#entries.put(bytes, UNSETTLED)) missing = true;
+    }
     // A crash between the two files of one CRL leaves them unlike: another one makes them alike again.
-    this.#incomplete = highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
+    this.#incomplete = missing || highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
     const issued = last ? last.crl.thisUpdate.getTime() : 0;
-    for (const { serial, expires_at, revoked_at, reason, invalidity_date } of revocations()) {
+    for (const state of revocations()) {
+      const { serial, expires_at, revoked_at } = state;
       // Gone from the last CRL, expired before it and revoked before it: it has been on one issued past its expiry.
       const served = Date.parse(revoked_at) < issued && Date.parse(expires_at) < issued && !this.#entries.has(serial);
-      if (!served) this.#set(serial, expires_at, revoked_at, reason, invalidity_date);
+      if (!served) this.#set(state);
     }
-    this.#settleRest();
+    this.#settleRest(new Set(elsewhere.map(({ serial_number }) => serial_number)));
     if (last) {
       this.#current = last.crl;
       this.#lastChange = last.crl.changedAt.getTime();
@@ -274,25 +279,37 @@ export class CrlPublisher {
   /**
    * Entries of the last CRL that no record calls revoked: where there is a record, they go. Without one they stay, because
    * it is damaged or gone, and nobody knows when the certificate expires.
+   * @param elsewhere serial numbers that never had a record here: an import has brought them
    */
-  #settleRest(): void {
-    const { isKnown, log } = this.#parts;
+  #settleRest(elsewhere: ReadonlySet<Serial>): void {
+    const { isKnown, clock, log } = this.#parts;
     for (const bytes of [...this.#entries.withExpiry(UNSETTLED)]) {
-      const { serial, revokedAt, reason } = decodeCrlEntry(bytes);
+      const entry = legible(decodeCrlEntry(bytes), null, clock.now());
+      const { serial, revokedAt, reason } = entry;
       if (isKnown(serial)) {
         this.#entries.delete(serial);
         this.#incomplete = true;
         continue;
       }
-      this.#entries.put(bytes, NEVER);
+      if (this.#entries.put(encodeCrlEntry(entry), NEVER)) this.#incomplete = true;
       this.#lost.set(serial, { revoked_at: timestamp(revokedAt), reason_revoked: reason });
     }
-    if (this.#lost.size === 0) return;
+    const unexplained = [...this.#lost.keys()].filter((serial) => !elsewhere.has(serial));
+    if (unexplained.length === 0) return;
     log.error(
-      { count: this.#lost.size, first: [...this.#lost.keys()][0] },
+      { count: unexplained.length, first: unexplained[0] },
       'revoked serial numbers stay on the CRL although no record of them is left',
     );
   }
+}
+
+function entryOf({ serial_number, revoked_at, reason_revoked, invalidity_date }: RevokedElsewhere): CrlEntry {
+  return {
+    serial: serial_number,
+    revokedAt: new Date(revoked_at),
+    reason: reason_revoked,
+    invalidityDate: invalidity_date === null ? null : new Date(invalidity_date),
+  };
 }
 
 function secondsOf(time: Timestamp): number {

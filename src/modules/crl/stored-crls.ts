@@ -3,9 +3,11 @@
 import { type KeyObject, verify } from 'node:crypto';
 import { join } from 'node:path';
 import { whenSigned } from '../../clock.js';
-import { type CertificateList, readCrl } from '../../pki/crl.js';
+import { type CertificateList, type CrlEntry, readCrl } from '../../pki/crl.js';
 import { CRL_LABEL, CrlPem } from '../../pki/crl-pem.js';
+import { asRevoked, readForeignCrl } from '../../pki/foreign-crl.js';
 import { decodePem } from '../../pki/pem.js';
+import { isSignedBy } from '../../pki/signed-by.js';
 import type { Folder } from '../../store/folder.js';
 import { writeTogether } from '../../store/together.js';
 import { onlyUnnumbered, VersionedFile } from '../../store/versioned-file.js';
@@ -33,6 +35,8 @@ export interface StoredCrlParts {
 const KEPT = 10;
 const FILE = /^crl-(\d{1,48})\.der$/;
 const PEM = 'crl.pem';
+/** Beyond what any program counts to; RFC 5280 allows up to 2^159. */
+const HIGHEST_NUMBER = 1n << 150n;
 /** Written by a restore: numbers go on above the one in it, because CRLs may have been published after the backup. */
 const FLOOR = 'restored.json';
 export const floorFile = new VersionedFile<bigint>({
@@ -72,6 +76,24 @@ export class StoredCrls {
       return this.#read(der);
     } catch (error) {
       this.#parts.log.warn({ err: error }, 'crl.pem is damaged; it is written anew');
+      return null;
+    }
+  }
+
+  /**
+   * What a `crl.pem` says that another program has made with the key of this CA; null if there is none, or if it is one of
+   * ours.
+   */
+  async foreign(): Promise<{ number: bigint; entries: CrlEntry[] } | null> {
+    const pem = await this.#parts.caFolder.read(PEM);
+    if (pem === null) return null;
+    try {
+      const [der = Buffer.alloc(0)] = decodePem(pem.toString('latin1'), [CRL_LABEL]);
+      const { algorithm, tbs, signature, number, entries, thisUpdate } = readForeignCrl(der);
+      if (!isSignedBy(algorithm, tbs, signature, this.#parts.issuer.publicKey)) return null;
+      const isSane = number !== null && number > 0n && number < HIGHEST_NUMBER;
+      return { number: isSane ? number : 0n, entries: entries.flatMap((entry) => asRevoked(entry, thisUpdate)) };
+    } catch {
       return null;
     }
   }
@@ -121,7 +143,7 @@ export class StoredCrls {
       const list = readCrl(der);
       const { number, thisUpdate, nextUpdate, count, tbs } = list;
       if (!list.issuer.equals(issuer.subject)) return null;
-      if (!isSignedBy(issuer.publicKey, list)) throw new Error('its signature is not that of the CA');
+      if (!isSignedByCa(issuer.publicKey, list)) throw new Error('its signature is not that of the CA');
       const end = tbs.byteOffset - der.byteOffset + tbs.length;
       const crl = new PublishedCrl([der.subarray(0, end), der.subarray(end)], {
         number,
@@ -148,6 +170,6 @@ function* batchesOf(pieces: Iterable<Buffer>): Generator<Buffer[]> {
 
 const DIGEST = { 'rsa-sha256': 'sha256', 'ecdsa-sha256': 'sha256', 'ecdsa-sha384': 'sha384', ed25519: null };
 
-function isSignedBy(publicKey: KeyObject, { scheme, tbs, signature }: CertificateList): boolean {
+function isSignedByCa(publicKey: KeyObject, { scheme, tbs, signature }: CertificateList): boolean {
   return scheme !== null && verify(DIGEST[scheme], tbs, publicKey, signature);
 }

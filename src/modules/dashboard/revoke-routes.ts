@@ -1,5 +1,6 @@
 /** The page that revokes a certificate. */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
 import { certificatePage } from './certificate-page.js';
 import { confirms, TYPE_THE_NAME } from './confirmation.js';
@@ -42,9 +43,22 @@ export const revokeRoutes: FastifyPluginAsync<DashboardParts> = async (app, { ce
       return showForm(request, reply.code(400), { confirm: TYPE_THE_NAME });
     }
     const invalidity = since === '' ? {} : { invalidity_date: `${since.length === 16 ? `${since}:00` : since}Z` };
-    const { identifier } = await certificates.revoke(request.params.id, { reason, ...invalidity }, actorOf(request));
+    const outcome = await certificates
+      .revoke(request.params.id, { reason, ...invalidity }, actorOf(request))
+      .catch(problemsOf);
+    if (outcome instanceof Map) return showForm(request, reply.code(400), Object.fromEntries(outcome));
+    const { identifier } = outcome;
     const done = reason === 'certificateHold' ? 'On hold' : 'Revoked';
     reply.flash({ tone: 'good', text: `${done}: CRL and OCSP say so already.` });
     return reply.redirect(`${LIST_PATH}/${encodeURIComponent(identifier)}`, 303);
   });
 };
+
+/** What is wrong with which field, to show beside it; every other error is thrown again. */
+function problemsOf(error: unknown): Map<string, string> {
+  if (!(error instanceof CertMateError) || error.code !== 'VALIDATION_FAILED' || error.details === undefined)
+    throw error;
+  return new Map(
+    error.details.map(({ path, message }) => [path, `${message.slice(0, 1).toUpperCase()}${message.slice(1)}.`]),
+  );
+}

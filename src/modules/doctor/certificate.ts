@@ -6,6 +6,7 @@ import { isEncrypted, KeyOpenError, openPrivateKey } from '../../crypto/sealing.
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import { type Issuer, isIssuedBy } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
+import { withRevocationsIn } from '../../store/believing.js';
 import { problemPath } from '../../store/layout.js';
 import { isAhead } from '../../store/merging.js';
 import { complaintAbout, isOlderForm, parseMetadata, sameRecord } from '../../store/metadata.js';
@@ -27,12 +28,14 @@ const RESTORE = 'Restore it from a backup';
  * @param files its directory
  * @param issuer null if the CA itself cannot be read: then nobody can tell what it has issued
  * @param sealer opens private keys, and says whether they should be encrypted
+ * @param now the present moment
  */
 export async function checkCertificate(
   record: CertificateRecord,
   files: Files,
   issuer: Issuer | null,
   sealer: KeySealer,
+  now: Date,
 ): Promise<Finding[]> {
   const { identifier } = record;
   const found: Finding[] = [];
@@ -44,7 +47,9 @@ export async function checkCertificate(
     report(null, 'The directory is missing or empty.', `${RESTORE}; its revocation state is still known.`);
     return found;
   }
-  checkMetadata(record, await files.read('metadata.json'), report);
+  checkMetadata(record, await files.read('metadata.json'), now, report);
+
+  checkDates(record, now, report);
 
   const certificate = await checkFile(files, issuer, (problem) => report('cert.crt', problem, `${RESTORE}, or renew.`));
   if (certificate !== null) {
@@ -83,7 +88,7 @@ type Report = (file: string | null, problem: string, advice: string, remedy?: Re
 
 const OLDER_FORM = 'It is in the form of an older CertMate.';
 
-function checkMetadata(record: CertificateRecord, stored: Buffer | null, report: Report): void {
+function checkMetadata(record: CertificateRecord, stored: Buffer | null, now: Date, report: Report): void {
   const rewrite: Remedy = { kind: 'metadata', identifier: record.identifier };
   const advice = 'It is written anew from the journal.';
   if (stored === null) {
@@ -95,7 +100,15 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, report:
     metadata = parseMetadata(stored.toString('utf8'));
   } catch (error) {
     if (error instanceof NewerForm) report('metadata.json', complaintAbout(error), GO_FORWARD);
-    else report('metadata.json', complaintAbout(error), advice, rewrite);
+    else {
+      const revokes = !sameRecord(withRevocationsIn(record, stored, now, false), record);
+      const said = revokes
+        ? ' What can be read of it says that the certificate is revoked, which the journal does not know.'
+        : '';
+      const kept = ' The damaged file is kept beside it.';
+      const mending = revokes ? 'The certificate becomes revoked, and the file is written anew.' : advice;
+      report('metadata.json', `${complaintAbout(error)}${said}`, `${mending}${kept}`, rewrite);
+    }
     return;
   }
   if (sameRecord(metadata, record)) {
@@ -110,6 +123,32 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, report:
   } else {
     const problem = 'It knows of a renewal that the journal does not know.';
     report('metadata.json', problem, 'If the journal is older than this directory, run certmate reindex.');
+  }
+}
+
+/** How far ahead of ours the clock of whoever gave a date may have been (ms). */
+const SKEW = 5 * 60_000;
+
+/** Dates of a revocation that some relying parties could not read, or would misread. */
+function checkDates(record: CertificateRecord, now: Date, report: Report): void {
+  const { revocation, not_before, identifier } = record;
+  const { invalidity_date } = revocation;
+  const remedy: Remedy = { kind: 'dates', identifier };
+  if (invalidity_date !== null && Date.parse(invalidity_date) < Date.parse(not_before)) {
+    const problem = `Its invalidity date ${invalidity_date} lies before the certificate begins (${not_before}).`;
+    report('metadata.json', problem, 'CRLs say when it begins; so will the record.', remedy);
+  }
+  for (const revoked_at of [revocation.revoked_at, ...record.history.map((replaced) => replaced.revoked_at)]) {
+    if (revoked_at === null) continue;
+    const early = Date.parse(revoked_at) < 0;
+    if (!early && Date.parse(revoked_at) <= now.getTime() + SKEW) continue;
+    const problem = `Its revocation date ${revoked_at} lies ${early ? 'before 1970' : 'in the future'}.`;
+    report(
+      'metadata.json',
+      problem,
+      `CRLs and OCSP say ${early ? '1970' : 'the present moment'}; so will the record.`,
+      remedy,
+    );
   }
 }
 

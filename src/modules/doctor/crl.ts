@@ -15,11 +15,13 @@ interface Crl {
 /**
  * Every finding about CRLs, and how many there are.
  * @param issuer null if the CA cannot be read: signatures are then not checked
+ * @param elsewhere serial numbers that stay revoked without a record
  */
 export async function checkCrls(
   folders: { crl: Files; ca: Files },
   records: ReadonlyMap<string, CertificateRecord>,
   issuer: Issuer | null,
+  elsewhere: ReadonlySet<Serial>,
 ): Promise<{ count: number; findings: Finding[] }> {
   const findings: Finding[] = [];
   const report = (path: string, problem: string, advice: string, remedy: Remedy | null = null): void => {
@@ -38,7 +40,7 @@ export async function checkCrls(
     // A crash between the two files of one CRL leaves it so. Its number is taken: an older one must not come back here.
     report('certs/ca/crl.pem', 'It is newer than the numbered ones.', 'Start CertMate: it publishes a new one.');
   }
-  checkAgainstRecords(newest, records, report);
+  checkAgainstRecords(newest, records, elsewhere, report);
   return { count, findings };
 }
 
@@ -70,6 +72,7 @@ async function checkNumbered(
 function checkAgainstRecords(
   { path, list }: Crl,
   records: ReadonlyMap<string, CertificateRecord>,
+  elsewhere: ReadonlySet<Serial>,
   report: Report,
 ): void {
   const states = new Map<Serial, SerialState>();
@@ -78,12 +81,17 @@ function checkAgainstRecords(
   for (const { serial } of list.entries) {
     listed.add(serial);
     const state = states.get(serial);
+    if (state === undefined && elsewhere.has(serial)) continue;
     if (state === undefined) {
       const advice = 'Restore its directory from a backup; until then it stays on the CRL.';
       report(path, `It lists ${serial}, of which there is no record.`, advice);
     } else if (state.revokedAt === null) {
       report(path, `It lists ${serial}, which is not revoked.`, 'Start CertMate: it publishes a new one.');
     }
+  }
+  for (const serial of elsewhere) {
+    if (!listed.has(serial) && !states.has(serial))
+      report(path, `It lacks ${serial}, which an import has brought.`, 'Start CertMate: it publishes a new one.');
   }
   for (const { serial, revokedAt, expiresAt } of states.values()) {
     if (revokedAt === null || listed.has(serial)) continue;

@@ -6,6 +6,7 @@ import type { Issuer } from '../../pki/issuer.js';
 import { Folder } from '../../store/folder.js';
 import { type Inspection, inspect } from '../../store/inspection.js';
 import { problemPath } from '../../store/layout.js';
+import { revokedElsewhere } from '../../store/revoked-elsewhere.js';
 import { walk } from '../../store/walk.js';
 import type { CertificateRecord } from '../../types.js';
 import { checkAuthority } from './authority.js';
@@ -55,9 +56,13 @@ export async function examine(place: ExaminedPlace): Promise<Examination> {
   const stored = await inspect(dataDir);
   const needed = stored.records.size > 0 || stored.places.length > 0;
   const ca = await checkAuthority(certs.folder('ca'), place.caPassphrase, needed, place.now);
-  const crls = await checkCrls({ crl: certs.folder('crl'), ca: certs.folder('ca') }, stored.records, ca.issuer);
+  const folders = { crl: certs.folder('crl'), ca: certs.folder('ca') };
+  // A damaged file is found with the other files that say in which form they are.
+  const elsewhere = await revokedElsewhere(folders.crl).catch(() => []);
+  const serials = new Set(elsewhere.map(({ serial_number }) => serial_number));
+  const crls = await checkCrls(folders, stored.records, ca.issuer, serials);
   const audit = await place.verifyAudit();
-  const certificates = await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place.sealer);
+  const certificates = await checkCertificates(certs.folder('client'), stored.records, ca.issuer, place);
   return {
     findings: [
       ...ca.findings,
@@ -79,12 +84,12 @@ async function checkCertificates(
   client: Folder,
   records: ReadonlyMap<string, CertificateRecord>,
   issuer: Issuer | null,
-  sealer: KeySealer,
+  { sealer, now }: Pick<ExaminedPlace, 'sealer' | 'now'>,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   await concurrently(records.values(), AT_ONCE, async (record) => {
     const files = client.folder(record.cert_usage).folder(record.identifier);
-    const found = await checkCertificate(record, files, issuer, sealer).catch((error: unknown) => [
+    const found = await checkCertificate(record, files, issuer, sealer, now).catch((error: unknown) => [
       unreadable(problemPath(record, null), error),
     ]);
     findings.push(...found);

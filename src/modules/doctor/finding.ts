@@ -11,6 +11,8 @@ export type Remedy =
   | { kind: 'start' }
   /** Writing metadata.json from the record. */
   | { kind: 'metadata'; identifier: Identifier }
+  /** Bringing the dates of a revocation between the certificate's notBefore and now. */
+  | { kind: 'dates'; identifier: Identifier }
   /** Taking note that there is no private key. */
   | { kind: 'no-key'; identifier: Identifier }
   /** Encrypting the private keys of a certificate, those in its history too. */

@@ -1,15 +1,17 @@
 /** Mends what can be mended without guessing. */
 import { join } from 'node:path';
+import { timestamp } from '../../clock.js';
 import type { KeySealer } from '../../crypto/key-sealer.js';
 import { isEncrypted } from '../../crypto/sealing.js';
 import { encodePem } from '../../pki/pem.js';
+import { withRevocationsIn } from '../../store/believing.js';
 import { Folder } from '../../store/folder.js';
 import { renewJournal } from '../../store/journal-renewal.js';
 import { isAhead, mergeRecords } from '../../store/merging.js';
 import { parseMetadata } from '../../store/metadata.js';
 import type { Store } from '../../store/store.js';
 import { removeUnfinished, setMode } from '../../store/walk.js';
-import type { CertificateRecord, Identifier } from '../../types.js';
+import type { CertificateRecord, Identifier, Timestamp } from '../../types.js';
 import type { Examination } from './examine.js';
 import { type Finding, keyOf, type Remedy } from './finding.js';
 
@@ -73,13 +75,17 @@ async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): P
     case 'metadata': {
       const current = store.inventory.get(remedy.identifier);
       if (current === undefined) return;
-      const metadata = await readMetadata(place.dataDir, current);
+      const { file, metadata } = await readMetadata(place.dataDir, current);
       // A copy that says the same makes the store write it once more.
-      await store.update(remedy.identifier, (newest) =>
-        metadata !== null && isAhead(metadata, newest) ? mergeRecords(newest, metadata) : { ...newest },
-      );
+      await store.update(remedy.identifier, (newest) => {
+        if (metadata === null) return { ...withRevocationsIn(newest, file, place.now, false) };
+        return isAhead(metadata, newest) ? mergeRecords(newest, metadata) : { ...newest };
+      });
       return;
     }
+    case 'dates':
+      await store.update(remedy.identifier, (newest) => withReadableDates(newest, place.now));
+      return;
     case 'no-key':
       await store.update(remedy.identifier, (newest) => ({ ...newest, has_private_key: false }));
       return;
@@ -95,6 +101,21 @@ async function mendRecord(place: RepairedPlace, store: Store, remedy: Remedy): P
   }
 }
 
+function withReadableDates(record: CertificateRecord, now: Date): CertificateRecord {
+  const within = (date: Timestamp | null, earliest: number): Timestamp | null =>
+    date && timestamp(new Date(Math.max(earliest, Math.min(Date.parse(date), now.getTime()))));
+  const { revocation, not_before } = record;
+  return {
+    ...record,
+    revocation: {
+      ...revocation,
+      revoked_at: within(revocation.revoked_at, 0),
+      invalidity_date: within(revocation.invalidity_date, Date.parse(not_before)),
+    },
+    history: record.history.map((replaced) => ({ ...replaced, revoked_at: within(replaced.revoked_at, 0) })),
+  };
+}
+
 /** Encrypts what private keys of a certificate are not, those in its history too. */
 async function sealKeys({ dataDir, sealer }: RepairedPlace, record: CertificateRecord): Promise<void> {
   const current = certificateFolder(dataDir, record.cert_usage, record.identifier);
@@ -105,15 +126,18 @@ async function sealKeys({ dataDir, sealer }: RepairedPlace, record: CertificateR
   }
 }
 
-/** Null if it is damaged, or says nothing of this serial number. */
-async function readMetadata(dataDir: string, record: CertificateRecord): Promise<CertificateRecord | null> {
-  const stored = await certificateFolder(dataDir, record.cert_usage, record.identifier).read('metadata.json');
-  if (stored === null) return null;
+/** The file, empty if there is none; `metadata` is null if it is damaged, or says nothing of this serial number. */
+async function readMetadata(
+  dataDir: string,
+  record: CertificateRecord,
+): Promise<{ file: Buffer; metadata: CertificateRecord | null }> {
+  const folder = certificateFolder(dataDir, record.cert_usage, record.identifier);
+  const file = (await folder.read('metadata.json')) ?? Buffer.alloc(0);
   try {
-    const metadata = parseMetadata(stored.toString('utf8'));
-    return metadata.serial_number === record.serial_number ? metadata : null;
+    const metadata = parseMetadata(file.toString('utf8'));
+    return { file, metadata: metadata.serial_number === record.serial_number ? metadata : null };
   } catch {
-    return null;
+    return { file, metadata: null };
   }
 }
 

@@ -1,8 +1,11 @@
 /** What the last CRL said, for those who have lost the records that it was made from. */
+import { X509Certificate } from 'node:crypto';
 import type { KnownRevocations } from '../../certificate-record.js';
 import { timestamp } from '../../clock.js';
-import { type CertificateList, readCrl } from '../../pki/crl.js';
+import { type CertificateList, type CrlEntry, readCrl } from '../../pki/crl.js';
+import { asRevoked, readForeignCrl } from '../../pki/foreign-crl.js';
 import { decodePem } from '../../pki/pem.js';
+import { isSignedBy } from '../../pki/signed-by.js';
 import type { Revocation, Serial } from '../../types.js';
 
 /** A folder of whole files. */
@@ -11,11 +14,17 @@ interface Files {
   read(name: string): Promise<Buffer | null>;
 }
 
-/** Every revocation on the CRL with the highest number that can be read; none if there is no CRL. */
+/**
+ * Every revocation on the CRL with the highest number that can be read, or on a `crl.pem` that another
+ * program made with this CA's key; none if there is no CRL.
+ */
 export async function lastRevocations(crlFolder: Files, caFolder: Files): Promise<KnownRevocations> {
   const last = await lastCrl(crlFolder, caFolder);
   const revocations = new Map<Serial, Revocation>();
-  for (const { serial, revokedAt, reason, invalidityDate } of last?.entries ?? []) {
+  for (const { serial, revokedAt, reason, invalidityDate } of [
+    ...(await foreignEntries(caFolder)),
+    ...(last?.entries ?? []),
+  ]) {
     revocations.set(serial, {
       revoked: true,
       revoked_at: timestamp(revokedAt),
@@ -24,6 +33,21 @@ export async function lastRevocations(crlFolder: Files, caFolder: Files): Promis
     });
   }
   return revocations;
+}
+
+/** Those of a `crl.pem` that another program has left and that is not of our kind. */
+async function foreignEntries(caFolder: Files): Promise<CrlEntry[]> {
+  const [inPem, ca] = [await caFolder.read('crl.pem'), await caFolder.read('ca.crt')];
+  if (inPem === null || ca === null) return [];
+  try {
+    const [der = Buffer.alloc(0)] = decodePem(inPem.toString('latin1'), ['X509 CRL']);
+    if (read(() => der) !== null) return [];
+    const { algorithm, tbs, signature, entries, thisUpdate } = readForeignCrl(der);
+    if (!isSignedBy(algorithm, tbs, signature, new X509Certificate(ca).publicKey)) return [];
+    return entries.flatMap((entry) => asRevoked(entry, thisUpdate));
+  } catch {
+    return [];
+  }
 }
 
 async function lastCrl(crlFolder: Files, caFolder: Files): Promise<CertificateList | null> {

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import type { KeySealer } from '../../crypto/key-sealer.js';
 import { KeyOpenError, openPrivateKey } from '../../crypto/sealing.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
-import { type CertificateList, readCrl } from '../../pki/crl.js';
+import { DerReader, TAG } from '../../pki/der.js';
+import { type ForeignCrl, readForeignCrl, startOfCrl } from '../../pki/foreign-crl.js';
 import { decodePem } from '../../pki/pem.js';
 import { Folder } from '../../store/folder.js';
 import { walk } from '../../store/walk.js';
+import { type CaIndex, readCaIndex } from './ca-index.js';
 
 /** Something found, and the file it was found in, below the directory. */
 export interface Found<Thing> {
@@ -18,38 +20,56 @@ export interface Found<Thing> {
 export interface Collection {
   certificates: Found<Certificate>[];
   keys: Found<KeyObject>[];
-  /** CSRs in PEM, by path without the ending. */
-  requests: Map<string, string>;
-  crls: Found<CertificateList>[];
+  /** CSRs in PEM, each with its SubjectPublicKeyInfo in DER. */
+  requests: Found<{ pem: string; key: Buffer }>[];
+  crls: Found<ForeignCrl>[];
+  /** What is a CRL and cannot be read, each with its issuer (Name in DER); null if that cannot be read either. */
+  damagedCrls: Found<Buffer | null>[];
+  /** `index.txt` of `openssl ca` and easy-rsa. */
+  indexes: Found<CaIndex>[];
   /** Contents of `metadata.json`, by folder (empty for the directory itself). */
-  metadata: Map<string, string>;
+  metadata: Map<string, Buffer>;
+  /** Files of CertMate's older layout that are not taken over. */
+  leftBehind: string[];
   /** What looked like something of use and cannot be read, and why. */
   unusable: Found<string>[];
+  /** What needs not be read: the CA's own key. */
+  skipped: Found<string>[];
 }
 
-const WORTH_READING = /\.(?:pem|crt|cer|cert|der|key|csr|req|crl)$/i;
+const WORTH_READING = /\.(?:pem|crt|cer|cert|der|key|csr|req|crl|r\d+)$/i;
+/** Files that may be CRLs or an index whatever they are called. */
+const PERHAPS_A_LIST = /^[^.]*$|\.(?:txt|db|list|asc|bin)$/i;
+const A_CRL_BY_NAME = /^crl$|\.crl$|\.r\d+$|crl[^/]*\.(?:pem|der)$/i;
+const THE_KEY_OF_A_CA = /^(?:ca|ca-?key|root-?ca)\.(?:key|pem)$/i;
+const LEFT_BEHIND = /^(?:settings|users|api_?keys|tokens)\.json$|audit[^/]*\.(?:log|jsonl?)$/i;
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
+const CRL_LABEL = /^(?:X509 )?CRL$/;
 
 /** @param keys opens private keys that are encrypted under the secret of this place */
 export async function collect(directory: string, keys: Pick<KeySealer, 'open'>): Promise<Collection> {
   const found: Collection = {
     certificates: [],
     keys: [],
-    requests: new Map(),
+    requests: [],
     crls: [],
+    damagedCrls: [],
+    indexes: [],
     metadata: new Map(),
+    leftBehind: [],
     unusable: [],
+    skipped: [],
   };
   const paths: string[] = [];
   for await (const { path, kind } of walk(directory)) if (kind === 'file') paths.push(path);
   for (const path of paths.sort()) {
     const cut = path.lastIndexOf('/');
     const [folder, name] = [path.slice(0, Math.max(cut, 0)), path.slice(cut + 1)];
-    if (name !== 'metadata.json' && !WORTH_READING.test(name)) continue;
-    const bytes = await new Folder(join(directory, folder)).read(name);
-    if (bytes === null) continue;
-    if (name === 'metadata.json') found.metadata.set(folder, bytes.toString('utf8'));
-    else readFile(path, bytes, found, keys);
+    const read = () => new Folder(join(directory, folder)).read(name);
+    if (LEFT_BEHIND.test(name)) found.leftBehind.push(path);
+    else if (name === 'metadata.json') found.metadata.set(folder, (await read()) ?? Buffer.alloc(0));
+    else if (WORTH_READING.test(name)) readFile(path, (await read()) ?? Buffer.alloc(0), found, keys);
+    else if (PERHAPS_A_LIST.test(name)) readList(path, (await read()) ?? Buffer.alloc(0), found, keys);
   }
   return found;
 }
@@ -57,8 +77,19 @@ export async function collect(directory: string, keys: Pick<KeySealer, 'open'>):
 function readFile(path: string, bytes: Buffer, found: Collection, keys: Pick<KeySealer, 'open'>): void {
   const text = bytes.toString('latin1');
   const blocks = [...text.matchAll(BLOCK)];
-  if (blocks.length === 0) readDer(path, bytes, found);
+  const cut = /-----BEGIN (?:X509 )?CRL-----([\s\S]*)$/.exec(text.replace(BLOCK, ''));
+  if (cut !== null) noteDamaged(path, Buffer.from(cut[1] ?? '', 'base64'), found);
+  else if (blocks.length === 0) readDer(path, bytes, found);
   for (const [block, label = ''] of blocks) readBlock(path, block, label, found, keys);
+}
+
+/** Of files with other names, what revokes is read and nothing else. */
+function readList(path: string, bytes: Buffer, found: Collection, keys: Pick<KeySealer, 'open'>): void {
+  const text = bytes.toString('latin1');
+  const index = readCaIndex(text);
+  if (index !== null) found.indexes.push({ path, thing: index });
+  else if (/-----BEGIN (?:X509 )?CRL-----/.test(text)) readFile(path, bytes, found, keys);
+  else if (startOfCrl(bytes) !== null || A_CRL_BY_NAME.test(nameOf(path))) readDer(path, bytes, found);
 }
 
 function readBlock(path: string, block: string, label: string, found: Collection, keys: Pick<KeySealer, 'open'>): void {
@@ -67,37 +98,64 @@ function readBlock(path: string, block: string, label: string, found: Collection
       read();
     } catch (error) {
       const reason = error instanceof KeyOpenError ? error.message : `the ${what} in it cannot be read`;
-      found.unusable.push({ path, thing: reason });
+      const ofCa = error instanceof KeyOpenError && THE_KEY_OF_A_CA.test(nameOf(path));
+      if (ofCa) found.skipped.push({ path, thing: 'it is the key of a CA' });
+      else found.unusable.push({ path, thing: reason });
     }
   };
   const der = (): Buffer => decodePem(block, [label])[0] ?? Buffer.alloc(0);
-  if (label === 'CERTIFICATE') {
+  if (label === 'CERTIFICATE' || label === 'X509 CERTIFICATE') {
     attempt('certificate', () => found.certificates.push({ path, thing: readCertificate(der()) }));
   } else if (label.endsWith('PRIVATE KEY')) {
     attempt('private key', () => found.keys.push({ path, thing: openPrivateKey(keys.open(`${block}\n`), null) }));
-  } else if (label === 'X509 CRL') {
-    attempt('CRL', () => found.crls.push({ path, thing: readCrl(der()) }));
+  } else if (CRL_LABEL.test(label)) {
+    readCrl(path, Buffer.from(block.replace(/-----[^-]+-----/g, ''), 'base64'), found);
   } else if (/^(?:NEW )?CERTIFICATE REQUEST$/.test(label)) {
-    found.requests.set(stem(path), `${block}\n`);
+    readRequest(path, block, der, found);
   }
 }
 
-function readDer(path: string, bytes: Buffer, found: Collection): void {
-  for (const read of [
-    () => found.certificates.push({ path, thing: readCertificate(bytes) }),
-    () => found.crls.push({ path, thing: readCrl(bytes) }),
-  ]) {
-    try {
-      read();
-      return;
-    } catch {
-      // It may be the other one.
-    }
+/** One that cannot be read is left where it is: nothing depends on it. */
+function readRequest(path: string, block: string, der: () => Buffer, found: Collection): void {
+  try {
+    const info = new DerReader(der()).sequence().sequence();
+    info.smallInteger();
+    info.sequence();
+    found.requests.push({ path, thing: { pem: `${block}\n`, key: info.read(TAG.sequence).raw } });
+  } catch {
+    // It is no PKCS #10.
   }
-  found.unusable.push({ path, thing: 'it holds neither PEM nor a certificate or CRL in DER' });
+}
+
+function readCrl(path: string, der: Buffer, found: Collection): void {
+  try {
+    found.crls.push({ path, thing: readForeignCrl(der) });
+  } catch {
+    noteDamaged(path, der, found);
+  }
+}
+
+function noteDamaged(path: string, der: Buffer, found: Collection): void {
+  found.damagedCrls.push({ path, thing: startOfCrl(der)?.issuer ?? null });
+}
+
+function readDer(path: string, bytes: Buffer, found: Collection): void {
+  // Some programs write the base64 alone.
+  const bare = bytes[0] === 0x4d ? Buffer.from(bytes.toString('latin1'), 'base64') : bytes;
+  try {
+    found.certificates.push({ path, thing: readCertificate(bare) });
+  } catch {
+    if (startOfCrl(bare) !== null || A_CRL_BY_NAME.test(nameOf(path))) readCrl(path, bare, found);
+    else found.unusable.push({ path, thing: 'it holds neither PEM nor a certificate or CRL in DER' });
+  }
 }
 
 /** A path without the ending of its last name. */
 export function stem(path: string): string {
   return path.replace(/\.[A-Za-z]+$/, '');
+}
+
+/** The last name of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
 }

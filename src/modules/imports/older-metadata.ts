@@ -1,90 +1,62 @@
-/** What `metadata.json` of CertMate's older layout adds to its certificate. */
-import { timestamp } from '../../clock.js';
-import type { Revocation, RevocationReason, Timestamp } from '../../types.js';
+/** What `metadata.json` of CertMate's older layouts adds to its certificate. */
+import { type ReadableRevocation, type Salvage, salvage, timeIn } from '../../store/salvage.js';
+import type { Timestamp } from '../../types.js';
 
 /** Everything that the certificate does not say itself; undefined where the file does not say it either. */
 export interface OlderMetadata {
-  serial_number: string | undefined;
+  /** Readings of its serial number; empty if it says none. */
+  serials: readonly string[];
   identifier: string | undefined;
+  /** As it was written, free text. */
   cert_usage: string | undefined;
   email: string | undefined;
   notes: string | undefined;
   created_at: Timestamp | undefined;
   renewal_enabled: boolean | undefined;
   renewal_threshold_days: number | undefined;
-  revocation: Revocation | undefined;
+  revocation: ReadableRevocation | null;
+  /** Identifier of the certificate that a renewal put in its place. */
+  superseded_by: string | undefined;
+  superseded_at: Timestamp | undefined;
 }
-
-const REASONS: readonly RevocationReason[] = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'certificateHold',
-  'privilegeWithdrawn',
-  'aACompromise',
-];
 
 /**
  * Reads one.
- * @param now stands for a time of revocation that cannot be read
- * @throws Error what is wrong with it: then nobody knows whether the certificate was revoked
+ * @throws Error what is wrong with it, unless it can still be read that the certificate is revoked: else nobody knows
  */
-export function readOlderMetadata(text: string, now: Date): OlderMetadata {
-  let said: unknown;
-  try {
-    said = JSON.parse(text);
-  } catch (cause) {
-    throw new Error('its metadata.json is damaged, so nobody knows whether it was revoked', { cause });
-  }
-  if (typeof said !== 'object' || said === null || Array.isArray(said)) {
-    throw new Error('its metadata.json is no object, so nobody knows whether it was revoked');
-  }
-  const fields = said as Record<string, unknown>;
-  if (typeof fields['revocation'] === 'object') {
-    throw new Error('it is of the present layout: put it below certs/client and run certmate doctor --repair');
+export function readOlderMetadata(file: Buffer): OlderMetadata {
+  const said = salvage(file);
+  // A last word that is cut short is no reading: nothing is lost by refusing, because the certificate stays where it is.
+  const whole =
+    said.object !== null || salvage(file.toString('utf8').replace(/[^\s,{}[\]"':]+$/, '')).revocation !== null;
+  if (!whole) {
+    throw new Error('its metadata.json is damaged, so nobody knows whether it was revoked');
   }
   const textOf = (name: string): string | undefined => {
-    const value = fields[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
+    const value = said.texts.get(name);
+    return value === undefined || value === '' || value === 'null' || value === 'None' ? undefined : value;
   };
-  const days = fields['renewal_threshold_days'];
-  const enabled = fields['renewal_enabled'];
-  const serial = fields['serial_number'];
+  const days = Number(textOf('renewal_threshold_days'));
   return {
-    serial_number: typeof serial === 'string' && /^\d+$/.test(serial) ? serial : undefined,
+    serials: said.serials,
     identifier: textOf('identifier'),
     cert_usage: textOf('cert_usage'),
     email: textOf('email'),
     notes: textOf('notes'),
     created_at: timeOf(textOf('created_at')),
-    renewal_enabled: typeof enabled === 'boolean' ? enabled : undefined,
-    renewal_threshold_days:
-      typeof days === 'number' && Number.isInteger(days) && days >= 1 && days <= 3650 ? days : undefined,
-    revocation:
-      fields['revoked'] === true
-        ? {
-            revoked: true,
-            revoked_at: timeOf(textOf('revoked_at')) ?? timestamp(now),
-            reason_revoked: reasonOf(textOf('reason_revoked')),
-            invalidity_date: null,
-          }
-        : undefined,
+    renewal_enabled: flagOf(said, 'renewal_enabled'),
+    renewal_threshold_days: Number.isInteger(days) && days >= 1 && days <= 3650 ? days : undefined,
+    revocation: said.revocation,
+    superseded_by: textOf('superseded_by'),
+    superseded_at: timeOf(textOf('superseded_at')),
   };
 }
 
-/** A time without a zone is UTC there. */
 function timeOf(text: string | undefined): Timestamp | undefined {
-  if (text === undefined) return undefined;
-  const zoned = /(?:Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`;
-  const time = new Date(zoned);
-  return Number.isNaN(time.getTime()) ? undefined : timestamp(time);
+  return text === undefined ? undefined : (timeIn(text) ?? undefined);
 }
 
-/** In any spelling; what is none of RFC 5280's reasons is `unspecified`. */
-function reasonOf(text: string | undefined): RevocationReason {
-  const plain = (words: string): string => words.replace(/[^a-z]/gi, '').toLowerCase();
-  return REASONS.find((reason) => plain(reason) === plain(text ?? '')) ?? 'unspecified';
+function flagOf({ texts }: Salvage, name: string): boolean | undefined {
+  const value = texts.get(name)?.toLowerCase();
+  return value === 'true' ? true : value === 'false' ? false : undefined;
 }

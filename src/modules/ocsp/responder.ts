@@ -249,7 +249,7 @@ export class OcspResponder {
     const responses = certIds.map(
       (certId): SingleResponse => ({
         certId: certId.raw,
-        status: statusFor(this.#stateFor(certId)),
+        status: statusFor(this.#stateFor(certId), producedAt),
         thisUpdate,
         nextUpdate,
       }),

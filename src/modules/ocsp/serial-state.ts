@@ -10,11 +10,16 @@ export interface SerialState {
 
 export const GOOD: SerialState = { revoked_at: null, reason_revoked: null };
 
-/** CertStatus (RFC 6960 §4.2.1). @param state undefined for a serial number never issued */
-export function statusFor(state: SerialState | undefined): SingleResponse['status'] {
+/**
+ * CertStatus (RFC 6960 §4.2.1). A revocation date before 1970 or in the future is clamped: some clients cannot read the one,
+ * or take the certificate for good because of the other.
+ * @param state undefined for a serial number never issued
+ */
+export function statusFor(state: SerialState | undefined, now: Date): SingleResponse['status'] {
   if (state === undefined) return 'unknown';
   if (state.revoked_at === null) return 'good';
-  return { revokedAt: new Date(state.revoked_at), reason: state.reason_revoked ?? 'unspecified' };
+  const revokedAt = new Date(Math.max(0, Math.min(Date.parse(state.revoked_at), now.getTime())));
+  return { revokedAt, reason: state.reason_revoked ?? 'unspecified' };
 }
 
 export function statusName(state: SerialState | undefined): 'good' | 'revoked' | 'unknown' {

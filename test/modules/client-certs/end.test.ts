@@ -212,6 +212,33 @@ describe('an invalidity date', () => {
     const taken = await revoke('2026-11-22T10:31:00+05:30');
     assert.equal(taken.json().revocation.invalidity_date, '2026-11-22T05:01:00Z');
   });
+
+  it('before notBefore is refused, single, by serial number and in bulk: 1969 made the CRL unreadable for rustls (found by a stranger)', async (t) => {
+    const { app, call, issue } = await build(t);
+    const { identifier, serial_number, not_before } = await issue();
+    const early = new Date(Date.parse(String(not_before)) - 1000).toISOString();
+    for (const invalidity_date of ['1969-07-20T20:17:40Z', '0001-01-01T00:00:00Z', early]) {
+      for (const [url, payload] of [
+        [`/api/client-certs/${identifier}/revoke`, {}],
+        ['/api/client-certs/revoke', { serial_number }],
+      ] as const) {
+        const refused = await call('admin', { method: 'POST', url, payload: { ...payload, invalidity_date } });
+        assert.equal(refused.statusCode, 400, refused.body);
+        assert.equal(refused.json().details[0].path, 'invalidity_date');
+        assert.match(refused.json().message, /must not be before the certificate's notBefore/);
+      }
+      for (const dry_run of [true, false]) {
+        const payload = { identifiers: [identifier], invalidity_date, dry_run };
+        const bulk = await call('admin', { method: 'POST', url: '/api/client-certs/bulk/revoke', payload });
+        assert.equal(bulk.json().failed, 1, bulk.body);
+        assert.match(bulk.json().results[0].error.message, /notBefore/);
+      }
+    }
+    assert.equal(app.store.inventory.get(identifier)?.revocation.revoked, false);
+    const payload = { invalidity_date: not_before };
+    const taken = await call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/revoke`, payload });
+    assert.equal(taken.json().revocation.invalidity_date, not_before);
+  });
 });
 
 describe('deleting a certificate', () => {

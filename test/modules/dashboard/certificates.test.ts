@@ -114,7 +114,8 @@ test('a private key that is not kept is shown once, in full', async (t) => {
 
 test('revoking asks for a reason, says what follows, and is offered once', async (t) => {
   const { app, tokens, issue } = await build(t);
-  const { identifier } = await issue();
+  const { identifier, not_before } = await issue();
+  const since = String(not_before).slice(0, 19);
   const page = `${LIST}/${identifier}`;
   const browser = new Browser(app);
   await browser.signIn(tokens.admin);
@@ -123,7 +124,11 @@ test('revoking asks for a reason, says what follows, and is offered once', async
   assert.equal(unreasoned.statusCode, 400);
   assert.match(unreasoned.body, /Choose why it is revoked/);
   assert.match(unreasoned.body, /value="2026-01-02T03:04"/);
-  const decided = { reason: 'keyCompromise', invalidity_date: '2026-01-02T03:04' };
+  const before = { reason: 'keyCompromise', invalidity_date: '1969-12-31T23:59', confirm: 'alice@example.com' };
+  const early = await browser.send(`${page}/revoke`, before);
+  assert.equal(early.statusCode, 400);
+  assert.match(early.body, /Must not be before the certificate(&#39;|'|’)s notBefore/);
+  const decided = { reason: 'keyCompromise', invalidity_date: since };
   const unconfirmed = await browser.send(`${page}/revoke`, { ...decided, confirm: 'alice' });
   assert.equal(unconfirmed.statusCode, 400);
   assert.match(unconfirmed.body, /Type the name exactly/);
@@ -132,7 +137,7 @@ test('revoking asks for a reason, says what follows, and is offered once', async
   assert.equal(answer.headers.location, page);
   const { revocation } = app.certificates.get(identifier);
   assert.equal(revocation.reason_revoked, 'keyCompromise');
-  assert.equal(revocation.invalidity_date, '2026-01-02T03:04:00Z');
+  assert.equal(revocation.invalidity_date, not_before);
   const { body } = await browser.open(page);
   assert.match(body, /Revoked since/);
   assert.match(body, /lost, stolen or exposed/);

@@ -33,6 +33,7 @@ async function everything(t: TestContext) {
   await mkdir(join(config.dataDir, 'tls'), { mode: 0o700 });
   await file('tls/issued.json', { certificates: [] }, 0o644);
   await file('certs/crl/restored.json', { numbers_above: '7' }, 0o644);
+  await file('certs/crl/revoked-elsewhere.json', { serials: [] }, 0o644);
   const at = (path: string) => join(config.dataDir, path);
   return { config, at };
 }
