@@ -5,6 +5,10 @@
 
 /** Darker shades of swagger-ui's own colours: 4.5 : 1 at least (WCAG 2.2, 1.4.3). Its dark theme has enough by itself. */
 const CSS = `
+.way-back { padding: 16px 20px 0; font: 600 14px sans-serif; }
+html.dark-mode .way-back { background: #1c2022; }
+.way-back a { display: inline-block; padding: 4px 0; color: #1f5fb0; }
+html.dark-mode .way-back a { color: #8ab4f8; }
 .swagger-ui .servers-title, .swagger-ui .servers { display: none; }
 .swagger-ui .opblock .opblock-summary-path a.nostyle { display: inline-block; min-height: 24px; padding-block: 4px; }
 html:not(.dark-mode) .swagger-ui .json-schema-2020-12-expand-deep-button { color: #505050; }
@@ -73,3 +77,34 @@ export const DOCS_THEME = {
   css: [{ filename: 'certmate.css', content: CSS }],
   js: [{ filename: 'certmate.js', content: SCRIPT }],
 };
+
+interface ExplorerRequest {
+  url: string;
+  method?: string;
+  headers: Record<string, string>;
+}
+
+/**
+ * For the option `requestInterceptor` of swagger-ui; it runs in the browser, so it uses nothing from here. With a session, what
+ * changes something needs the CSRF token.
+ */
+export async function withCsrfToken(request: ExplorerRequest): Promise<ExplorerRequest> {
+  const at = request.url.indexOf('/api/');
+  const harmless = /^(get|head)$/i.test(request.method ?? 'get');
+  if (harmless || at === -1 || request.headers['Authorization'] !== undefined) return request;
+  const answer = await fetch(`${request.url.slice(0, at)}/api/auth/me`, { credentials: 'same-origin' });
+  if (!answer.ok) return request;
+  const { csrf_token } = (await answer.json()) as { csrf_token: string | null };
+  if (csrf_token !== null) request.headers['X-CSRF-Token'] = csrf_token;
+  return request;
+}
+
+/** The explorer's page with what swagger-ui leaves out: a viewport for phones, and a way back. @param dashboard its path */
+export function completePage(html: string, dashboard: string): string {
+  return html
+    .replace('<head>', '<head>\n      <meta name="viewport" content="width=device-width, initial-scale=1">')
+    .replace(
+      '<body>',
+      `<body>\n      <nav class="way-back" aria-label="CertMate"><a href="${dashboard}">← Dashboard</a></nav>`,
+    );
+}

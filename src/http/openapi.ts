@@ -1,6 +1,6 @@
 /** The description of the API (OpenAPI 3.1) at /openapi.json, made from the routes' own schemas, and its explorer at /docs. */
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
+import swaggerUi, { type FastifySwaggerUiOptions } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import plugin from 'fastify-plugin';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
@@ -8,7 +8,10 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
 import type { AccessRow } from './access.js';
-import { DOCS_THEME } from './docs-theme.js';
+import { completePage, DOCS_THEME, withCsrfToken } from './docs-theme.js';
+import { EXAMPLES } from './examples.js';
+import { describeFields, fieldText } from './field-texts.js';
+import { OPERATIONS, successText } from './operations.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -94,21 +97,16 @@ export const openapi = plugin(
         const policy = policyOf(document.route, schema as Record<string, unknown>);
         return { schema: { ...schema, ...policy }, url: named(url) };
       },
-      transformObject: (document) => dropUnused(jsonSchemaTransformObject(document) as OpenAPIV3_1.Document),
+      transformObject: (document) => described(dropUnused(jsonSchemaTransformObject(document) as OpenAPIV3_1.Document)),
     });
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      staticCSP: DOCS_CSP,
-      theme: DOCS_THEME,
-      uiConfig: {
-        // Without the bar for other descriptions: there is this one.
-        layout: 'BaseLayout',
-        validatorUrl: null,
-        persistAuthorization: false,
-        tryItOutEnabled: false,
-        // Its colours have too little contrast.
-        syntaxHighlight: false,
-      },
+    const dashboard = `${new URL(publicUrl).pathname.replace(/\/$/, '')}/client-certificates`;
+    await app.register(async (scope) => {
+      scope.addHook('onSend', async (_request, reply, payload) =>
+        typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
+          ? completePage(payload, dashboard)
+          : payload,
+      );
+      await scope.register(swaggerUi, EXPLORER);
     });
     app.get(
       '/openapi.json',
@@ -121,6 +119,24 @@ export const openapi = plugin(
   },
   { name: 'openapi', fastify: '5.x', dependencies: ['access'] },
 );
+
+/** Options of swagger-ui. */
+const EXPLORER: FastifySwaggerUiOptions = {
+  routePrefix: '/docs',
+  staticCSP: DOCS_CSP,
+  theme: DOCS_THEME,
+  uiConfig: {
+    // Without the bar for other descriptions: there is this one.
+    layout: 'BaseLayout',
+    validatorUrl: null,
+    // Its type knows no request of swagger-ui's own.
+    requestInterceptor: withCsrfToken as never,
+    persistAuthorization: false,
+    tryItOutEnabled: false,
+    // Its colours have too little contrast.
+    syntaxHighlight: false,
+  },
+};
 
 type RouteDocument = Parameters<typeof jsonSchemaTransform>[0];
 
@@ -198,4 +214,26 @@ function dropUnused(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
   follow(document.paths ?? {});
   const kept = Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
   return { ...document, components: { ...document.components, schemas: kept } };
+}
+
+/** Names of operations, texts of answers, and a text for each field and parameter that has none. */
+function described(document: OpenAPIV3_1.Document): OpenAPIV3_1.Document {
+  for (const [path, operations] of Object.entries(document.paths ?? {})) {
+    for (const [method, operation] of Object.entries(operations as Record<string, OpenAPIV3_1.OperationObject>)) {
+      const known = OPERATIONS[`${method.toUpperCase()} ${path}`];
+      if (known !== undefined) operation.operationId = known.id;
+      const { content = {} } = (operation.requestBody ?? {}) as Partial<OpenAPIV3_1.RequestBodyObject>;
+      const example = EXAMPLES[`${method.toUpperCase()} ${path}`];
+      if (content['application/json'] && example !== undefined) content['application/json'].example = example;
+      for (const parameter of (operation.parameters ?? []) as OpenAPIV3_1.ParameterObject[]) {
+        parameter.description ??= fieldText(parameter.name) ?? '';
+      }
+      for (const [status, response] of Object.entries(operation.responses ?? {})) {
+        const text = known && successText(known, status);
+        if (text !== undefined) (response as OpenAPIV3_1.ResponseObject).description = text;
+      }
+    }
+  }
+  describeFields(document);
+  return document;
 }

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core';
 import { type CertMate, startCertMate } from '../interop/certmate.js';
 import { missing } from '../interop/programs.js';
 import { assertFits, assertNamed, violations } from './judged.js';
-import { arrive, openBrowser } from './visitor.js';
+import { arrive, openBrowser, visit } from './visitor.js';
 
 /** What cannot be mended from outside: swagger-ui puts links and buttons into the element that unfolds an operation. */
 const THEIRS = /^nested-interactive: /;
@@ -56,4 +56,27 @@ describe('the explorer of the API in Chromium', { skip: missing('chromium') }, (
       assert.deepEqual(complaints, []);
     });
   }
+
+  test('has a viewport for phones and a way back to the dashboard', async () => {
+    const { page } = await visit(browser, certmate, '/docs', { viewport: { width: 390, height: 844 } });
+    await page.locator('.opblock').first().waitFor();
+    assert.equal(await page.evaluate('visualViewport.scale'), 1);
+    assert.match((await page.locator('meta[name=viewport]').getAttribute('content')) ?? '', /width=device-width/);
+    await page.getByRole('link', { name: 'Dashboard' }).click();
+    await page.waitForURL(`${certmate.url}/client-certificates`);
+    await page.context().close();
+  });
+
+  test('lets a signed-in user try a call that changes something (found by a stranger: the CSRF token was missing)', async () => {
+    const { page, complaints } = await visit(browser, certmate, '/docs', {});
+    const operation = page.locator('.opblock-post', { has: page.locator('[data-path="/api/client-certs"]') }).first();
+    await operation.locator('.opblock-summary-control').click();
+    await operation.getByRole('button', { name: 'Try it out' }).click();
+    await operation.getByRole('button', { name: 'Execute' }).click();
+    const status = operation.locator('.live-responses-table .response-col_status').nth(1);
+    await status.waitFor();
+    assert.match(await status.innerText(), /^201/);
+    assert.deepEqual(complaints, []);
+    await page.context().close();
+  });
 });
