@@ -1,11 +1,12 @@
 /** SubjectAltName's names (RFC 5280 §4.2.1.6): as text with the kind in front, and as DER. */
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
-import { domainToASCII, domainToUnicode } from 'node:url';
 import { CertMateError } from '../errors.js';
 import * as der from './der.js';
 import { DerError, DerReader, TAG } from './der.js';
+import { domainName, MAX_DOMAIN } from './domain.js';
 import { OID } from './oids.js';
+import { uniformResourceIdentifier } from './uri.js';
 
 /** One name. `upn` is Microsoft's user principal name, an otherName. */
 export interface GeneralName {
@@ -13,10 +14,8 @@ export interface GeneralName {
   value: string;
 }
 
-/** Octets of a mailbox (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690), of a domain name in text (RFC 1035). */
+/** Octets of a mailbox (RFC 5321 §4.5.3.1 with RFC 3696 erratum 1690). */
 const MAX_MAILBOX = 254;
-const MAX_DOMAIN = 253;
-const MAX_URI = 2048;
 const MAX_UPN = 256;
 
 const UPN = der.objectIdentifier(OID.userPrincipalName);
@@ -26,7 +25,7 @@ const NORMALISE: Readonly<Record<GeneralName['kind'], (value: string) => string>
   email: mailbox,
   dns: dnsName,
   ip: ipAddress,
-  uri: absoluteUri,
+  uri: uniformResourceIdentifier,
   upn: principalName,
 };
 
@@ -48,6 +47,26 @@ export function normaliseGeneralName({ kind, value }: GeneralName): GeneralName 
   return { kind, value: NORMALISE[kind](value) };
 }
 
+/**
+ * For names that are certified again as they are: a certificate from elsewhere may have a URI that Go and Java cannot read.
+ * @throws CertMateError VALIDATION_FAILED that names it
+ */
+export function assertReadable(names: readonly GeneralName[]): void {
+  for (const { kind, value } of names) {
+    if (kind !== 'uri') continue;
+    try {
+      uniformResourceIdentifier(value);
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new CertMateError(
+        'VALIDATION_FAILED',
+        `The name uri:${value} makes the certificate unreadable for many programs, so it cannot be renewed: issue a new certificate. ${reason}`,
+        { cause },
+      );
+    }
+  }
+}
+
 /** `email:alice@example.com`: what `parseGeneralName` reads. */
 export function formatGeneralName({ kind, value }: GeneralName): string {
   return `${kind}:${value}`;
@@ -66,30 +85,13 @@ function mailbox(value: string): string {
 }
 
 function dnsName(value: string): string {
-  const ascii = toAscii(value.toLowerCase());
-  const labels = ascii.split('.');
-  const wildcard = labels[0] === '*' && labels.length > 2;
-  const named = wildcard ? labels.slice(1) : labels;
-  const wellFormed = named.every((label) => /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/.test(label));
-  // A last label of digits would be an address to every URL parser.
-  if (!wellFormed || ascii.length > MAX_DOMAIN || /^\d+$/.test(labels.at(-1) as string))
+  const lower = value.toLowerCase();
+  const wildcard = lower.startsWith('*.');
+  const domain = domainName(wildcard ? lower.slice(2) : lower);
+  const ascii = domain !== null && wildcard ? `*.${domain}` : domain;
+  if (ascii === null || ascii.length > MAX_DOMAIN || (wildcard && !ascii.slice(2).includes('.')))
     throw invalid('A domain name is made of labels of letters, digits and inner hyphens, such as host.example.com.');
   return ascii;
-}
-
-/** U-labels as A-labels (RFC 5891), or '' where that is not possible. */
-function toAscii(domain: string): string {
-  if (/^[a-z\d.*-]*$/.test(domain) && !domain.includes('xn--')) return domain;
-  // What follows parses URLs' hosts, so nothing that ends a host may get there.
-  if (!/^(?:[a-z\d.*-]|[^\p{ASCII}])+$/u.test(domain)) return '';
-  const ascii = domainToASCII(domain);
-  return ascii.split('.').every((label) => !label.startsWith('xn--') || isALabel(label)) ? ascii : '';
-}
-
-/** An A-label stands for a label that ASCII cannot write, and comes back from it (RFC 5890 §2.3.2.1). */
-function isALabel(label: string): boolean {
-  const unicode = domainToUnicode(label);
-  return /[^\p{ASCII}]/u.test(unicode) && domainToASCII(unicode) === label;
 }
 
 function ipAddress(value: string): string {
@@ -102,19 +104,6 @@ function ipAddress(value: string): string {
 /** The URL serialiser compresses as RFC 5952 §4 asks. */
 function canonicalIpv6(value: string): string {
   return new URL(`http://[${value}]/`).hostname.slice(1, -1);
-}
-
-function absoluteUri(value: string): string {
-  const wrong = (): CertMateError =>
-    invalid('A uri name must be an absolute URI such as spiffe://example.com/device, of at most 2048 characters.');
-  if (/[\p{Cc}\s]/u.test(value) || !URL.canParse(value)) throw wrong();
-  const parsed = new URL(value);
-  const uri = /[^\p{ASCII}]/u.test(value) ? parsed.href : value;
-  // RFC 3986 §3: scheme, then something, in its characters only; an authority names a host (RFC 5280 §4.2.1.6).
-  if (!/^[a-z][a-z\d+.-]*:(?:[\w.~:/?#[\]@!$&'()*+,;=-]|%[\da-f]{2})+$/i.test(uri) || uri.length > MAX_URI)
-    throw wrong();
-  if (/^[^:]+:\/\//.test(uri) && parsed.hostname === '') throw wrong();
-  return uri;
 }
 
 function principalName(value: string): string {

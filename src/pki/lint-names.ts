@@ -67,6 +67,17 @@ function isDomain(text: string): boolean {
   return text.length <= 253 && labels.every((label) => LABEL.test(label));
 }
 
+/** Scheme; host and port, or no authority; path; query; fragment. Go and Java refuse a whole certificate over less. */
+const URI = new RegExp(
+  [
+    '^[A-Za-z][A-Za-z0-9+.-]*:',
+    '(?://(?:[A-Za-z0-9_-]{1,63}(?:\\.[A-Za-z0-9_-]{1,63})*|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?(?=[/?#]|$)|(?!//)(?=.))',
+    "(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*",
+    "(?:\\?(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?",
+    "(?:#(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-Fa-f]{2})*)?$",
+  ].join(''),
+);
+
 /** Checks one GeneralName of a SubjectAltName; `names` stands before it and is read past it. */
 export function checkGeneralName(names: DerReader, report: Report): void {
   const element = names.read();
@@ -84,8 +95,10 @@ export function checkGeneralName(names: DerReader, report: Report): void {
         report('a dNSName must be well-formed labels in ASCII, IDN as A-labels (RFC 5280 §4.2.1.6, §7.2)');
       return;
     case 0x86:
-      if (!/^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/[^/?#]+(?:[/?#]|$)|(?!\/\/).)/.test(text) || !/^[!-~]+$/.test(text))
-        report('a uniformResourceIdentifier must be an absolute URI in ASCII (RFC 5280 §4.2.1.6)');
+      if (!URI.test(text) || text.length > 2048)
+        report(
+          'a uniformResourceIdentifier must be an absolute URI that names its host well (RFC 3986, RFC 5280 §4.2.1.6)',
+        );
       return;
     case 0x87:
       if (element.content.length !== 4 && element.content.length !== 16)

@@ -3,6 +3,7 @@ import { timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import type { KeyUsage } from '../../pki/extensions.js';
+import { assertReadable } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { decodePem } from '../../pki/pem.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
@@ -52,6 +53,7 @@ export async function renew(
   // Checked before a key is made, which may take seconds.
   lifetime();
   const certificate = await readStored(parts, present);
+  assertReadable(certificate.subjectAltNames);
   const key = await keyFor(parts, present, certificate, request);
   const { algorithm } = publicKeyFacts(key.subjectPublicKeyInfo);
   const { pem, facts } = await certify(parts, {
