@@ -32,6 +32,8 @@ import { backupPlugin } from './modules/backup/plugin.js';
 import { backupRoutes } from './modules/backup/routes.js';
 import { batch } from './modules/batch/plugin.js';
 import { batchRoutes } from './modules/batch/routes.js';
+import { blockedKeysPlugin } from './modules/blocked-keys/plugin.js';
+import { blockedKeyRoutes } from './modules/blocked-keys/routes.js';
 import { caPlugin } from './modules/ca/plugin.js';
 import { caRoutes } from './modules/ca/routes.js';
 import { bulkRoutes } from './modules/client-certs/bulk-routes.js';
@@ -130,6 +132,7 @@ async function assemble(
   await app.register(tlsPlugin, { servers: secure });
   await app.register(profilesPlugin);
   await app.register(idempotencyPlugin);
+  await app.register(blockedKeysPlugin);
   await app.register(clientCertsPlugin);
   await app.register(backupPlugin);
   await app.register(selfCheckPlugin);
@@ -150,6 +153,7 @@ async function assemble(
       issueRoutes,
       csrRoutes,
       profileRoutes,
+      blockedKeyRoutes,
       certificateChangeRoutes,
       bulkRoutes,
       batchRoutes,

@@ -104,12 +104,13 @@ function readableName(name: Buffer): NameAttribute[] {
 
 /** A certificate that another one has replaced. */
 export function replacedBy(
-  { serial, notAfter }: Certificate,
+  { serial, notAfter, subjectPublicKeyInfo }: Certificate,
   successor: Certificate,
   revocation: Revocation | undefined,
 ): ReplacedCertificate {
   return {
     serial_number: serial,
+    public_key_sha256: sha256(subjectPublicKeyInfo),
     expires_at: timestamp(notAfter),
     superseded_at: timestamp(successor.notBefore),
     revoked_at: revocation?.revoked_at ?? null,

@@ -56,6 +56,8 @@ export interface Revocation {
 /** A certificate that a renewal replaced: OCSP and CRL still answer for it. */
 export interface ReplacedCertificate {
   serial_number: Serial;
+  /** SHA-256 of the SubjectPublicKeyInfo's DER, lower-case hex. Records of before 0.1 lack it. */
+  public_key_sha256?: string | undefined;
   expires_at: Timestamp;
   superseded_at: Timestamp;
   revoked_at: Timestamp | null;

@@ -3,6 +3,7 @@ import { keysFile } from '../modules/auth/key-records.js';
 import { lastUsedFile } from '../modules/auth/last-used.js';
 import { usersFile } from '../modules/auth/user-records.js';
 import { jobFile } from '../modules/batch/job-files.js';
+import { blockedKeysFile } from '../modules/blocked-keys/blocked-keys.js';
 import { metadataFile } from '../modules/ca/establish.js';
 import { floorFile } from '../modules/crl/stored-crls.js';
 import type { StoredKind } from '../modules/doctor/stored.js';
@@ -24,6 +25,7 @@ const headFile = new VersionedFile({
 
 export const STORED_KINDS: readonly StoredKind[] = [
   { pattern: /^settings\.json$/, file: settingsFile },
+  { pattern: /^blocked-keys\.json$/, file: blockedKeysFile },
   { pattern: /^renewals\.json$/, file: lastRunFile },
   { pattern: /^resealing\.json$/, file: resealingFile, unwanted: RESEALING_INTERRUPTED },
   { pattern: /^auth\/keys\.json$/, file: keysFile },

@@ -114,6 +114,9 @@ export const ACCESS: AccessTable = {
   'GET /api/ca/download/der': open('default'),
   'POST /api/ca/backup': { role: 'admin', limit: 'batch' },
 
+  'GET /api/blocked-keys': admin,
+  'POST /api/blocked-keys': admin,
+  'DELETE /api/blocked-keys/:sha256': admin,
   'GET /api/settings': admin,
   'PATCH /api/settings': admin,
   'POST /api/auth/login': open('login'),

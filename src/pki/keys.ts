@@ -3,6 +3,8 @@ import { createPublicKey, hash, type JsonWebKey, type KeyObject } from 'node:cry
 import { CertMateError } from '../errors.js';
 import { DerError, DerReader, TAG } from './der.js';
 import { OID } from './oids.js';
+import { rsaWeakness } from './weak-moduli.js';
+import { ecWeakness, ed25519Weakness } from './weak-points.js';
 
 export interface PublicKeyFacts {
   algorithm: 'RSA' | 'EC' | 'Ed25519';
@@ -56,7 +58,7 @@ function sizeOf(spki: Buffer): number {
 
 /**
  * Refuses keys that we do not certify: RSA under 2048 or over 8192 bits or with an exponent that is even, under 65537
- * or over 2^256; points that are not on their curve.
+ * or over 2^256; points that are not on their curve; keys without a holder (see `keyWeakness`). Takes milliseconds for RSA.
  * @throws CertMateError WEAK_KEY
  */
 export function assertAcceptableKey(spki: Buffer): void {
@@ -64,13 +66,26 @@ export function assertAcceptableKey(spki: Buffer): void {
   if (algorithm === 'RSA') {
     if (size < SMALLEST_MODULUS || size > LARGEST_MODULUS)
       throw weak(`The RSA key has ${size} bits. Use ${SMALLEST_MODULUS} to ${LARGEST_MODULUS} bits.`);
-    const [modulus, exponent] = rsaNumbers(key);
-    if ((modulus.at(-1) as number) % 2 === 0) throw weak('The RSA modulus is even. Generate another key.');
+    const [, exponent] = rsaNumbers(key);
     const e = BigInt(`0x${exponent.toString('hex')}`);
     if (e % 2n === 0n || e < 65537n || e > 1n << 256n)
       throw weak('The RSA public exponent must be odd and between 65537 and 2^256. Use 65537.');
   }
+  const weakness = keyWeakness(spki);
+  if (weakness !== null)
+    throw weak(`Anybody can work out the private key, or needs none: ${weakness}. Generate another key.`);
   importPublicKey(spki);
+}
+
+/**
+ * Why others than its holder can sign with this key, in words that end a sentence; null if they cannot, as far as is known
+ * (CA/B Forum BR 6.1.1.3).
+ * @throws CertMateError WEAK_KEY for those that `publicKeyFacts` refuses
+ */
+export function keyWeakness(spki: Buffer): string | null {
+  const { algorithm, curve, key } = parse(spki);
+  if (algorithm === 'RSA') return rsaWeakness(rsaNumbers(key)[0]);
+  return curve === null ? ed25519Weakness(key) : ecWeakness(curve, key);
 }
 
 const imported = new WeakMap<Buffer, KeyObject>();

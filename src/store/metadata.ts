@@ -129,6 +129,7 @@ const SHAPE: Record<keyof CertificateRecord, Check> = {
     value.every(
       isShaped({
         serial_number: isSerial,
+        public_key_sha256: (given) => given === undefined || isText(given),
         expires_at: isTime,
         superseded_at: isTime,
         revoked_at: orNull(isTime),

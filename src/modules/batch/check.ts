@@ -21,7 +21,10 @@ export interface Issuing {
   /** @throws CertMateError VALIDATION_FAILED */
   readRequest(fields: Record<string, unknown>): RowRequest;
   /** What issuing would give; a `keyType` of null: no key is made. @throws CertMateError what issuing would throw */
-  foresee(request: RowRequest, caller: Caller): { identifier: Identifier; commonName: string; keyType: KeyType | null };
+  foresee(
+    request: RowRequest,
+    caller: Caller,
+  ): Promise<{ identifier: Identifier; commonName: string; keyType: KeyType | null }>;
   issue(request: RowRequest, actor: Actor): Promise<{ serial_number: Serial }>;
 }
 
@@ -73,36 +76,36 @@ export async function* checkRows(
   const rowOf = new Map<Identifier, number>();
   for (let start = 0; start < table.rows.length; start += ROWS_A_TURN) {
     const group: CheckedRow[] = [];
-    table.rows.slice(start, start + ROWS_A_TURN).forEach((cells, index) => {
-      if (cells === null) return;
+    for (const [index, cells] of table.rows.slice(start, start + ROWS_A_TURN).entries()) {
+      if (cells === null) continue;
       const row = start + index + FIRST_ROW;
       try {
-        group.push(checkRow(row, issuing.readRequest(readRow(columns, cells, common)), issuing, caller, rowOf));
+        group.push(await checkRow(row, issuing.readRequest(readRow(columns, cells, common)), issuing, caller, rowOf));
       } catch (error) {
         if (!(error instanceof CertMateError) || error.status >= 500) throw error;
         const { message, details } = error;
         group.push(details === undefined ? { row, error: message } : { row, error: message, details });
       }
-    });
+    }
     yield group;
     await nextTurn();
   }
 }
 
-function checkRow(
+async function checkRow(
   row: number,
   request: RowRequest,
   issuing: Issuing,
   caller: Caller,
   rowOf: Map<Identifier, number>,
-): IssuableRow {
+): Promise<IssuableRow> {
   if (!request.store_key && request.csr === undefined) {
     throw new CertMateError('VALIDATION_FAILED', 'store_key: a batch gives no keys out, so this one would be lost');
   }
-  let foreseen = issuing.foresee(request, caller);
+  let foreseen = await issuing.foresee(request, caller);
   // Among 30 000 of one name two random endings may well be the same.
   while (request.identifier === undefined && rowOf.has(foreseen.identifier))
-    foreseen = issuing.foresee(request, caller);
+    foreseen = await issuing.foresee(request, caller);
   const { identifier, commonName, keyType } = foreseen;
   const before = rowOf.get(identifier);
   if (before !== undefined) {

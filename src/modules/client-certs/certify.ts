@@ -30,13 +30,15 @@ export type CertifiedFacts = CertificateFacts &
 
 /**
  * Has the CA sign a certificate under a new serial number.
- * @throws CertMateError PROFILE_VIOLATION what breaks a rule of RFC 5280 is not signed
+ * @throws CertMateError PROFILE_VIOLATION what breaks a rule of RFC 5280 is not signed; WEAK_KEY the key is blocked
  */
 export async function certify(
-  { authority, urls }: Pick<LifecycleParts, 'authority' | 'urls'>,
+  { authority, urls, blockedKeys }: Pick<LifecycleParts, 'authority' | 'urls' | 'blockedKeys'>,
   certification: Certification,
 ): Promise<{ pem: string; facts: CertifiedFacts }> {
   const { subject, names, subjectPublicKeyInfo, keyUsages, extendedKeyUsages, lifetime } = certification;
+  // Again: since the key was looked at, a certificate for it may have been revoked.
+  blockedKeys.assertAllowed(subjectPublicKeyInfo);
   const serial = certification.serial ?? newSerial(randomBytes(16));
   const der = await authority.issue({
     serial,

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { CertMateError } from '../../errors.js';
 import { formatGeneralName, type GeneralName } from '../../pki/general-names.js';
-import { assertAcceptableKey, type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
+import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { formatDistinguishedName, type NameAttribute } from '../../pki/names.js';
 import { OID } from '../../pki/oids.js';
 import {
@@ -44,24 +44,28 @@ const NAMES = new Map([
  * Tells all about a CSR without signing it.
  * @throws CertMateError INVALID_CSR only for what is no CSR at all; everything else is told
  */
-export function inspectCsr(
-  parts: Pick<LifecycleParts, 'clock' | 'authority' | 'profiles' | 'defaultDays'>,
+export async function inspectCsr(
+  parts: Pick<LifecycleParts, 'clock' | 'authority' | 'profiles' | 'defaultDays' | 'requests' | 'blockedKeys'>,
   { csr, cert_usage, certificate_type }: InspectRequest,
-): InspectedCsr {
+): Promise<InspectedCsr> {
   const request = takeApart(csr);
   const reasons: InspectedCsr['reasons'] = [];
+  const refused = (error: unknown): null => {
+    if (!(error instanceof CertMateError) || error.status !== 400) throw error;
+    const { code, message } = error;
+    if (!reasons.some((reason) => reason.message === message)) reasons.push({ code, message });
+    return null;
+  };
   const attempt = <Result>(step: () => Result): Result | null => {
     try {
       return step();
     } catch (error) {
-      if (!(error instanceof CertMateError)) throw error;
-      const { code, message } = error;
-      if (!reasons.some((reason) => reason.message === message)) reasons.push({ code, message });
-      return null;
+      return refused(error);
     }
   };
   const key = attempt(() => publicKeyFacts(request.subjectPublicKeyInfo));
-  attempt(() => assertAcceptableKey(request.subjectPublicKeyInfo));
+  await parts.requests.assertAcceptable(request.subjectPublicKeyInfo).catch(refused);
+  attempt(() => parts.blockedKeys.assertAllowed(request.subjectPublicKeyInfo));
   const scheme = attempt(() => verifySignature(request));
   const names = attempt(() => requestedNames(request));
   const plan =

@@ -12,7 +12,7 @@ import { type IssuedCertificate, issue } from './issue.js';
 import { issueOnce, type Ledger, type RepeatableRequest } from './issue-once.js';
 import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts, within } from './parts.js';
-import { planAtOnce } from './plan.js';
+import { planIssue } from './plan.js';
 import { keyObstacle, type RenewalRequest, renew } from './renew.js';
 import { type RepeatableRenewal, renewOnce } from './renew-once.js';
 import { readIssueRequest, requestFields } from './request-fields.js';
@@ -43,11 +43,11 @@ export class CertificateLifecycle {
    * What issuing this would give, without issuing it; `keyType` is null where there is a CSR.
    * @throws CertMateError what issuing would throw, as far as it can be told now
    */
-  foresee(
+  async foresee(
     request: IssueRequest,
     caller: Caller = {},
-  ): { identifier: Identifier; commonName: string; keyType: KeyType | null } {
-    const { identifier, identity, csr, keyType } = planAtOnce(this.#parts, request, caller);
+  ): Promise<{ identifier: Identifier; commonName: string; keyType: KeyType | null }> {
+    const { identifier, identity, csr, keyType } = await planIssue(this.#parts, request, caller);
     return { identifier, commonName: identity.subject.common_name, keyType: csr ? null : keyType };
   }
 
@@ -71,7 +71,7 @@ export class CertificateLifecycle {
   }
 
   /** See csr-inspection.ts. */
-  inspectCsr(request: InspectRequest): InspectedCsr {
+  inspectCsr(request: InspectRequest): Promise<InspectedCsr> {
     return inspectCsr(this.#parts, request);
   }
 

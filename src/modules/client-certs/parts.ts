@@ -68,7 +68,15 @@ export interface LifecycleParts {
   /** Makes private keys, off the event loop. */
   keys: { generate(type: KeyType): Promise<KeyObject> };
   /** Reads CSRs and verifies them, off the event loop. */
-  requests: { read(csr: string): Promise<CertificationRequest> };
+  requests: {
+    read(csr: string): Promise<CertificationRequest>;
+    /** @param subjectPublicKeyInfo in DER @throws CertMateError WEAK_KEY */
+    assertAcceptable(subjectPublicKeyInfo: Buffer): Promise<void>;
+  };
+  blockedKeys: {
+    /** @param subjectPublicKeyInfo in DER @throws CertMateError WEAK_KEY it is never certified again */
+    assertAllowed(subjectPublicKeyInfo: Buffer): void;
+  };
   crl: {
     /** Resolves once a CRL that holds every revocation of the store is published. */
     publishNoted(): Promise<void>;

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { CertMateError } from '../../errors.js';
 import type { KeyUsage } from '../../pki/extensions.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
-import { type CertificationRequest, readRequest } from '../../pki/request.js';
+import type { CertificationRequest } from '../../pki/request.js';
 import { assertUsageWithinReach, assertWithinReach } from '../../reach.js';
 import type { Actor, Identifier, KeyType } from '../../types.js';
 import { assertReachable, defaultIdentifier } from './identifier.js';
@@ -51,19 +51,13 @@ export async function planIssue(
   return planWith(parts, request, caller, csr === null ? null : await parts.requests.read(csr));
 }
 
-/** The same in one go, for many at once: see planIssue. */
-export function planAtOnce(parts: LifecycleParts, request: IssueRequest, caller: Pick<Actor, 'reach'>): IssuePlan {
-  assertUsageWithinReach(caller, request.cert_usage);
-  const csr = csrOf(request);
-  return planWith(parts, request, caller, csr === null ? null : readRequest(csr));
-}
-
 function planWith(
   parts: LifecycleParts,
   request: IssueRequest,
   caller: Pick<Actor, 'reach'>,
   csr: CertificationRequest | null,
 ): IssuePlan {
+  if (csr !== null) parts.blockedKeys.assertAllowed(csr.subjectPublicKeyInfo);
   const profile = parts.profiles.forUsage(request.cert_usage);
   const keyType = request.key_type ?? profile.keyType(parts.defaultKeyType);
   const key = csr ? publicKeyFacts(csr.subjectPublicKeyInfo) : KEY_OF[keyType];

@@ -15,7 +15,7 @@ declare module 'fastify' {
 
 export const clientCertsPlugin = plugin(
   async (app) => {
-    const { audit, authority, clock, config, crl, keys, metrics, profiles, settings, store } = app;
+    const { audit, authority, blockedKeys, clock, config, crl, keys, metrics, profiles, settings, store } = app;
     const requests = new RequestReader();
     app.addHook('onClose', () => requests.close());
     app.decorate(
@@ -25,6 +25,7 @@ export const clientCertsPlugin = plugin(
         authority,
         keys,
         requests,
+        blockedKeys,
         crl,
         audit,
         clock,
@@ -78,6 +79,6 @@ export const clientCertsPlugin = plugin(
   {
     name: 'client-certs',
     fastify: '5.x',
-    dependencies: ['foundation', 'metrics', 'audit', 'settings', 'ca', 'crl', 'profiles'],
+    dependencies: ['foundation', 'metrics', 'audit', 'settings', 'ca', 'crl', 'profiles', 'blocked-keys'],
   },
 );

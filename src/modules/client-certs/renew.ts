@@ -161,13 +161,20 @@ async function readStored({ store }: LifecycleParts, record: CertificateRecord):
 }
 
 async function keyFor(
-  { store, keys, requests }: LifecycleParts,
+  { store, keys, requests, blockedKeys }: LifecycleParts,
   record: CertificateRecord,
   { subject, subjectAltNames, subjectPublicKeyInfo }: Certificate,
   { csr, reuse_key }: RenewalRequest,
 ): Promise<RenewedKey> {
-  if (csr !== undefined) return keyOfRequest(await requests.read(csr));
+  if (csr !== undefined) {
+    const key = keyOfRequest(await requests.read(csr));
+    blockedKeys.assertAllowed(key.subjectPublicKeyInfo);
+    return key;
+  }
   if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record)), subject, subjectAltNames);
+  // It was certified once, perhaps elsewhere, perhaps before its weakness was known.
+  await requests.assertAcceptable(subjectPublicKeyInfo);
+  blockedKeys.assertAllowed(subjectPublicKeyInfo);
   const csrPem = await store
     .read(record.identifier, 'cert.csr', record.serial_number)
     .then(String, (error: unknown) => {
@@ -210,10 +217,11 @@ function successor(
   facts: CertifiedFacts,
   now: Date,
 ): CertificateRecord {
-  const { serial_number, expires_at } = current;
+  const { serial_number, public_key_sha256, expires_at } = current;
   const cut = revoke_previous === true && isValid(current, now);
   const replaced: ReplacedCertificate = {
     serial_number,
+    public_key_sha256,
     expires_at,
     superseded_at: timestamp(now),
     revoked_at: cut ? timestamp(now) : null,

@@ -1,13 +1,15 @@
-/** Runs in a worker thread: judges CSRs, their keys and their signatures. */
+/** Runs in a worker thread: judges CSRs, their keys and their signatures, and keys alone. */
 import { CertMateError } from '../../errors.js';
+import { assertAcceptableKey } from '../../pki/keys.js';
 import { readRequest } from '../../pki/request.js';
 import type { Work } from '../../worker-thread.js';
 import type { Refusal } from './request-reader.js';
 
-const work: Work<string, null, Refusal> = async (requests) =>
-  requests.map((csr) => {
+const work: Work<string | Uint8Array, null, Refusal> = async (orders) =>
+  orders.map((order) => {
     try {
-      readRequest(csr);
+      if (typeof order === 'string') readRequest(order);
+      else assertAcceptableKey(Buffer.from(order));
       return { done: null };
     } catch (error) {
       if (error instanceof CertMateError) return { failed: { code: error.code, message: error.message } };

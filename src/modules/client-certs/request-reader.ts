@@ -16,7 +16,7 @@ export interface Refusal {
 const JUDGED_TOGETHER = 16;
 
 export class RequestReader {
-  readonly #thread: WorkerThread<string, null, Refusal>;
+  readonly #thread: WorkerThread<string | Uint8Array, null, Refusal>;
 
   /** @param worker what judges them: request-reader-worker.js, unless told */
   constructor(worker = new URL('./request-reader-worker.js', import.meta.url)) {
@@ -28,13 +28,26 @@ export class RequestReader {
    * @throws CertMateError INVALID_CSR, WEAK_KEY; UNAVAILABLE it could not be judged
    */
   async read(csr: string): Promise<CertificationRequest> {
-    const answer = await this.#thread.ask(csr).catch((cause: unknown) => {
+    await this.#judge(csr);
+    // What is in it is read here: that takes less than to hand it over from there.
+    return readAcceptedRequest(csr);
+  }
+
+  /**
+   * The same as `assertAcceptableKey`.
+   * @throws CertMateError WEAK_KEY; UNAVAILABLE it could not be judged
+   */
+  async assertAcceptable(subjectPublicKeyInfo: Buffer): Promise<void> {
+    await this.#judge(new Uint8Array(subjectPublicKeyInfo));
+  }
+
+  async #judge(order: string | Uint8Array): Promise<void> {
+    const answer = await this.#thread.ask(order).catch((cause: unknown) => {
       throw new CertMateError('UNAVAILABLE', 'The CSR could not be checked just now. Try again.', { cause });
     });
-    // What is in it is read here: that takes less than to hand it over from there.
-    if ('done' in answer) return readAcceptedRequest(csr);
+    if ('done' in answer) return;
     const { code, message } = answer.failed;
-    throw code === null ? new Error(`a CSR could not be judged: ${message}`) : new CertMateError(code, message);
+    throw code === null ? new Error(`a key could not be judged: ${message}`) : new CertMateError(code, message);
   }
 
   /** Waits for what is being judged, then stops the thread. */

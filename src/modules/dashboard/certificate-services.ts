@@ -114,7 +114,11 @@ export interface CertificateParts extends DashboardParts {
   profiles: Profiles;
   /** Files as they are stored; reading them here is not giving them out. */
   files: { read(identifier: Identifier, file: 'cert.crt', serial: Serial): Promise<Buffer> };
-  inspectCsr(request: { csr: string; cert_usage: string; certificate_type: CertificateType }): InspectedRequest;
+  inspectCsr(request: {
+    csr: string;
+    cert_usage: string;
+    certificate_type: CertificateType;
+  }): Promise<InspectedRequest>;
   amend(
     identifier: Identifier,
     amendment: {

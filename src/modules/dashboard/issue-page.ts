@@ -63,10 +63,13 @@ export function issuePage(
 }
 
 /** Looks into what was pasted as CSR. @throws CertMateError INVALID_CSR it is none */
-export function inspect({ inspectCsr }: Pick<CertificateParts, 'inspectCsr'>, typed: Typed): CsrView | null {
+export async function inspect(
+  { inspectCsr }: Pick<CertificateParts, 'inspectCsr'>,
+  typed: Typed,
+): Promise<CsrView | null> {
   const csr = typed.csr.trim();
   if (csr === '' || (typed.key_source !== 'csr' && typed.key_source !== '')) return null;
   const usage = /^[a-z0-9][a-z0-9-]{0,31}$/.test(typed.cert_usage) ? typed.cert_usage : 'api-mtls';
   const type = typed.certificate_type in CERTIFICATE_TYPES ? typed.certificate_type : 'client';
-  return csrView(inspectCsr({ csr, cert_usage: usage, certificate_type: type as never }));
+  return csrView(await inspectCsr({ csr, cert_usage: usage, certificate_type: type as never }));
 }

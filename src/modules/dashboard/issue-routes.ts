@@ -44,13 +44,13 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
   });
 
   // The form looked at again, nothing issued: what the profile says now, and what is in the CSR.
-  app.post(`${LIST_PATH}/new`, (request, reply) => {
+  app.post(`${LIST_PATH}/new`, async (request, reply) => {
     const sent = typedFields(request.body);
     const profile = profileOf(parts, sent.cert_usage);
     const allowed = keyChoices(profile).map(([type]) => type as string);
     const suggested = suggestedFor(profile, parts.usual());
     const typed = followProfile(sent, textOf(request, 'suggested'), suggested, allowed);
-    const { inspected, problems } = lookInto(typed);
+    const { inspected, problems } = await lookInto(typed);
     return showForm(reply, { formId: formIdOf(request), typed, problems, inspected });
   });
 
@@ -58,7 +58,7 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
     const formId = formIdOf(request);
     const form = readIssueForm(request.body);
     if ('problems' in form) {
-      return showForm(reply.code(400), { formId, ...form, inspected: lookInto(form.typed).inspected });
+      return showForm(reply.code(400), { formId, ...form, inspected: (await lookInto(form.typed)).inspected });
     }
     try {
       const issued = await once.run(`${request.session.sessionId} ${formId}`, () =>
@@ -70,7 +70,7 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
       return await showIssuedOnce(parts, request, reply, issued, issued.private_key_pem);
     } catch (error) {
       if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
-      const { inspected } = lookInto(form.typed);
+      const { inspected } = await lookInto(form.typed);
       return showForm(reply.code(error.status), { formId, typed: form.typed, problems: problemsOf(error), inspected });
     }
   });
@@ -82,9 +82,9 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
     return reply.page('issued', issuedPage(model), { ...model, away });
   });
 
-  function lookInto(typed: Typed): { inspected: CsrView | null; problems: Problems } {
+  async function lookInto(typed: Typed): Promise<{ inspected: CsrView | null; problems: Problems }> {
     try {
-      return { inspected: inspect(parts, typed), problems: {} };
+      return { inspected: await inspect(parts, typed), problems: {} };
     } catch (error) {
       if (!(error instanceof CertMateError) || error.status !== 400) throw error;
       return { inspected: null, problems: problemsOf(error) };

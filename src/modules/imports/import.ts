@@ -5,6 +5,7 @@ import { timestamp } from '../../clock.js';
 import { sealPrivateKey } from '../../crypto/sealing.js';
 import type { Certificate } from '../../pki/certificate.js';
 import { isIssuedBy } from '../../pki/issuer.js';
+import { keyWeakness } from '../../pki/keys.js';
 import { encodePem } from '../../pki/pem.js';
 import type { RevokedElsewhere } from '../../store/revoked-elsewhere.js';
 import type { CertificateFiles, Store } from '../../store/store.js';
@@ -238,7 +239,7 @@ class Import {
       key === null ? 'without a key' : 'with its key',
       ...(revocation === undefined ? [] : [revocation.reason_revoked === 'certificateHold' ? 'on hold' : 'revoked']),
       ...(previous === undefined ? [] : [`in the place of ${previous.thing.serial}`]),
-      ...(factsOf(certificate).key_algorithm === 'other' ? ['of a kind of key that is not certified here'] : []),
+      ...keyRemarks(certificate),
     ].join(', ');
   }
 
@@ -323,14 +324,22 @@ class Import {
   }
 }
 
+/** What is to be said of a key that would not be certified here: it is taken over, so that it can be revoked. */
+function keyRemarks(certificate: Certificate): string[] {
+  if (factsOf(certificate).key_algorithm === 'other') return ['of a kind of key that is not certified here'];
+  const weakness = keyWeakness(certificate.subjectPublicKeyInfo);
+  return weakness === null ? [] : [`with a weak key, so revoke it: ${weakness}`];
+}
+
 /** How the record has the certificate that another one replaces. */
 function asReplaced(
-  { serial_number, expires_at, revocation }: CertificateRecord,
+  { serial_number, public_key_sha256, expires_at, revocation }: CertificateRecord,
   { metadata }: Candidate,
   successor: Certificate,
 ): ReplacedCertificate {
   return {
     serial_number,
+    public_key_sha256,
     expires_at,
     superseded_at: metadata?.superseded_at ?? timestamp(successor.notBefore),
     revoked_at: revocation.revoked ? revocation.revoked_at : null,

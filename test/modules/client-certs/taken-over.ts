@@ -20,7 +20,7 @@ interface Elsewhere {
 }
 
 /** In PEM, signed by the CA of this app; it lives for a day. */
-async function signedElsewhere({ app }: Built, { names = [], ...asked }: Elsewhere): Promise<string> {
+export async function signedElsewhere({ app }: Built, { names = [], ...asked }: Elsewhere): Promise<string> {
   const { authority } = app;
   const publicKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
   const tbs = buildTbsCertificate({
