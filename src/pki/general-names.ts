@@ -7,6 +7,7 @@ import { DerError, DerReader, TAG } from './der.js';
 import { domainName, MAX_DOMAIN } from './domain.js';
 import { OID } from './oids.js';
 import { uniformResourceIdentifier } from './uri.js';
+import { isVisible } from './visible-text.js';
 
 /** One name. `upn` is Microsoft's user principal name, an otherName. */
 export interface GeneralName {
@@ -107,8 +108,9 @@ function canonicalIpv6(value: string): string {
 }
 
 function principalName(value: string): string {
-  if (!/^[^\s@\p{Cc}\p{Cs}]+@[^\s@\p{Cc}\p{Cs}]+$/u.test(value) || value.length > MAX_UPN)
-    throw invalid('A upn name must look like alice@corp.example.com, without spaces.');
+  const [user = '', suffix = '', ...more] = value.split('@');
+  if (more.length > 0 || /\s/u.test(value) || ![user, suffix].every(isVisible) || value.length > MAX_UPN)
+    throw invalid('A upn name must look like alice@corp.example.com, without spaces and invisible characters.');
   return value;
 }
 

@@ -4,6 +4,7 @@ import { CertMateError } from '../errors.js';
 import * as der from './der.js';
 import { DerError, DerReader, TAG } from './der.js';
 import { OID } from './oids.js';
+import { isVisible } from './visible-text.js';
 
 export interface NameAttribute {
   /** A keyword of the table below (`CN`, `O`, `emailAddress` …), or a dotted object identifier. */
@@ -43,9 +44,6 @@ const LOWER_CASE = new Map([...TYPES.keys()].map((keyword) => [keyword.toLowerCa
 /** For attributes named by their object identifier. */
 const OTHER_LIMIT = 256;
 
-/** Controls, line separators, lone surrogates, and marks that make text read in another order than it is written. */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u;
-
 /**
  * Name in DER: one attribute to an RDN, in the order given. An empty list gives the empty name.
  * @throws CertMateError VALIDATION_FAILED for empty, too long or unprintable values and unknown types
@@ -58,7 +56,7 @@ function encodeAttribute({ type, value }: NameAttribute): Buffer {
   const { oid, limit, encode } = attributeType(type);
   if (value === '') throw invalid(`${type} is empty. Leave it out or give it a value.`);
   if (value.length > limit && [...value].length > limit) throw invalid(`${type} is longer than ${limit} characters.`);
-  if (UNPRINTABLE.test(value)) throw invalid(`${type} has control or other unprintable characters. Remove them.`);
+  if (!isVisible(value)) throw invalid(`${type} has control or invisible characters, or no visible one. Remove them.`);
   if (oid === OID.country && !/^[A-Z]{2}$/.test(value))
     throw invalid('C must be a country code of two capital letters, such as DE.');
   try {

@@ -4,7 +4,8 @@ import { isCountry, NO_COUNTRY } from '../../pki/country.js';
 import { formatGeneralName, type GeneralName, parseGeneralName } from '../../pki/general-names.js';
 import { encodeName, type NameAttribute } from '../../pki/names.js';
 import type { CertificationRequest } from '../../pki/request.js';
-import { isVisible, tidyName } from './name-text.js';
+import { isVisible } from '../../pki/visible-text.js';
+import { tidyName } from './name-text.js';
 import type { IssueRequest } from './schema.js';
 
 /** The subject's attributes as the record keeps them. */

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { isCountry } from '../../pki/country.js';
 import { parseGeneralName } from '../../pki/general-names.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
-import { isLines, isVisible, tidyName } from './name-text.js';
+import { isVisible } from '../../pki/visible-text.js';
+import { isLines, tidyName } from './name-text.js';
 import { slugOf } from './slug.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */
@@ -13,7 +14,7 @@ const nameText = (most: number) =>
     .overwrite(tidyName)
     .min(1, 'must not be empty')
     .max(most, `must have at most ${most} characters`)
-    .refine(isVisible, 'must not contain control or invisible characters');
+    .refine(isVisible, 'must not contain control or invisible characters, and must contain a visible one');
 
 export const keyTypes = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const;
 export const certificateTypes = ['client', 'server', 'device', 'iot'] as const;

@@ -1,6 +1,7 @@
 /** An issuing profile as JSON: what is stored, sent and shown. */
 import { z } from 'zod';
 import { extendedKeyUsageName, isLeafExtendedKeyUsage } from '../../pki/extensions.js';
+import { isVisible } from '../../pki/visible-text.js';
 import { compileGlob } from './glob.js';
 
 const CERTIFICATE_TYPES = ['client', 'server', 'device', 'iot'] as const;
@@ -173,14 +174,20 @@ function consistent(profile: ProfileRules, context: Pick<z.RefinementCtx, 'addIs
     const message = 'must be among extended_key_usage.allowed (unless given: serverAuth for servers, else clientAuth)';
     problem(['extended_key_usage', 'default'], message);
   }
+  const purposes = extended_key_usage.default ?? [];
+  if (purposes.includes('timeStamping') && purposes.length > 1)
+    problem(['extended_key_usage', 'default'], 'must not have timeStamping together with others (RFC 3161 §2.3)');
   if (subject_alt_names.required.some((kind) => !subject_alt_names.kinds.includes(kind))) {
     problem(['subject_alt_names', 'required'], 'must be among subject_alt_names.kinds');
   }
   for (const [field, value] of Object.entries(subject.fixed)) {
     const most = SUBJECT_FIELDS[field as keyof typeof SUBJECT_FIELDS];
     if ([...value].length > most) problem(['subject', 'fixed', field], `must have at most ${most} characters`);
-    if (/[\p{Cc}\p{Cs}\u2028\u2029]/u.test(value))
-      problem(['subject', 'fixed', field], 'must not contain control characters');
+    if (!isVisible(value))
+      problem(
+        ['subject', 'fixed', field],
+        'must not contain control or invisible characters, and must contain a visible one',
+      );
     if (field === 'country' && !/^[A-Z]{2}$/.test(value))
       problem(['subject', 'fixed', field], 'must be two capital letters');
   }
