@@ -40,8 +40,11 @@ const EXTENDED_KEY_USAGES: ReadonlyMap<string, string> = new Map([
   ['smartcardLogon', OID.smartcardLogon],
 ]);
 const EXTENDED_KEY_USAGE_NAMES = new Map([...EXTENDED_KEY_USAGES].map(([name, oid]) => [oid, name]));
-/** A leaf with one of these could answer for its CA, or for anything at all. */
-const NEVER_IN_LEAVES = ['OCSPSigning', 'anyExtendedKeyUsage'];
+/**
+ * A leaf with one of these could answer for its CA, or for anything at all; the last signs precertificates, as a CA does
+ * (RFC 6962 §3.1).
+ */
+const NEVER_IN_LEAVES = ['OCSPSigning', 'anyExtendedKeyUsage', '1.3.6.1.4.1.11129.2.4.4'];
 
 /** The name of an extended key usage where it has one, else what was given: its dotted object identifier. */
 export function extendedKeyUsageName(usage: string): string {
@@ -145,11 +148,12 @@ export function decodeKeyUsage(value: Buffer): KeyUsage[] {
   return KEY_USAGES.filter((_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0);
 }
 
-/** Not critical. Names such as `clientAuth`, or object identifiers. */
+/** Names such as `clientAuth`, or object identifiers. Critical only for time stamping (RFC 3161 §2.3). */
 export function extendedKeyUsage(usages: readonly string[]): Extension {
   if (usages.length === 0) throw new DerError('ExtendedKeyUsage needs at least one usage');
   const items = usages.map((usage) => der.objectIdentifier(EXTENDED_KEY_USAGES.get(usage) ?? usage));
-  return { oid: OID.extendedKeyUsage, critical: false, value: der.sequence(...items) };
+  const critical = usages.some((usage) => extendedKeyUsageName(usage) === 'timeStamping');
+  return { oid: OID.extendedKeyUsage, critical, value: der.sequence(...items) };
 }
 
 /** Names where there is one, else object identifiers. */

@@ -28,9 +28,11 @@ const NO_CHECK = '1.3.6.1.5.5.7.48.1.5';
 const CRITICAL_ALLOWED: ReadonlySet<string> = new Set([KEY_USAGE, EXTENDED_KEY_USAGE, SAN, BASIC_CONSTRAINTS]);
 
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9';
+const TIME_STAMPING = '1.3.6.1.5.5.7.3.8';
 const SIGNING_PURPOSES: ReadonlySet<string> = new Set(['1.3.6.1.5.5.7.3.2', OCSP_SIGNING]);
 
 const DIGITAL_SIGNATURE = 0x8000;
+const NON_REPUDIATION = 0x4000;
 const KEY_ENCIPHERMENT = 0x2000;
 const DATA_ENCIPHERMENT = 0x1000;
 const KEY_AGREEMENT = 0x0800;
@@ -99,11 +101,14 @@ function checkBasicConstraints(extensions: Extensions, report: Report): boolean 
 function readPurposes(extensions: Extensions, report: Report): string[] {
   const extension = extensions.get(EXTENDED_KEY_USAGE);
   if (extension === undefined) return [];
-  if (extension.critical) report('extKeyUsage is not critical here (RFC 5280 §4.2.1.12)');
   const list = new DerReader(extension.value).sequence();
   const purposes: string[] = [];
   while (!list.atEnd) purposes.push(list.oid());
   if (purposes.length === 0) report('extKeyUsage must not be empty (RFC 5280 §4.2.1.12)');
+  const stamps = purposes.includes(TIME_STAMPING);
+  if (stamps && purposes.length > 1) report('timeStamping must be the only extended key usage (RFC 3161 §2.3)');
+  if (stamps && !extension.critical) report('extKeyUsage must be critical for timeStamping (RFC 3161 §2.3)');
+  if (!stamps && extension.critical) report('extKeyUsage is not critical here (RFC 5280 §4.2.1.12)');
   return purposes;
 }
 
@@ -147,6 +152,8 @@ function checkKeyUsage(
     report('a leaf must not have keyCertSign or cRLSign (RFC 5280 §4.2.1.3)');
   if (purposes.some((purpose) => SIGNING_PURPOSES.has(purpose)) && (bits & DIGITAL_SIGNATURE) === 0)
     report('clientAuth and OCSPSigning need digitalSignature (RFC 5280 §4.2.1.12)');
+  if (purposes.includes(TIME_STAMPING) && (bits & ~(DIGITAL_SIGNATURE | NON_REPUDIATION)) !== 0)
+    report('timeStamping goes with digitalSignature and nonRepudiation only (RFC 5280 §4.2.1.12)');
 }
 
 function checkAltNames(extensions: Extensions, emptySubject: boolean, report: Report): void {

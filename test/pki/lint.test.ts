@@ -78,6 +78,7 @@ describe('the last look before signing', () => {
     for (const template of [
       having(rsa, extension.keyUsage(['digitalSignature', 'keyEncipherment'])),
       having(leaf(), extension.extendedKeyUsage(['serverAuth', 'clientAuth'])),
+      having(leaf(), extension.extendedKeyUsage(['timeStamping'])),
       having(leaf({ subject: encodeName([]) }), extension.subjectAltName(name, true)),
       lacking(leaf(), OID.subjectAltName, OID.authorityInfoAccess),
       having(leaf(), extension.crlDistributionPoints('https://ca.example.com/crl')),
@@ -239,6 +240,16 @@ describe('the last look before signing', () => {
       'a critical SKI',
       leafWith(critical(extension.subjectKeyIdentifier(keyIdentifier(leaf().subjectPublicKeyInfo)))),
       /critical.*4\.2\.1\.2/,
+    ],
+    [
+      'timeStamping together with clientAuth',
+      leafWith(extension.extendedKeyUsage(['timeStamping', 'clientAuth'])),
+      /timeStamping must be the only.*RFC 3161/,
+    ],
+    [
+      'timeStamping that is not critical',
+      leafWith({ ...extension.extendedKeyUsage(['timeStamping']), critical: false }),
+      /must be critical for timeStamping.*RFC 3161/,
     ],
     ['no keyUsage', broken(lacking(leaf(), OID.keyUsage)), /keyUsage must be there and critical.*4\.2\.1\.3/],
     [

@@ -10,7 +10,14 @@ import { assertReachable, defaultIdentifier } from './identifier.js';
 import { type Identity, identityOf, type RequestedIdentity } from './identity.js';
 import { lifetimeOf, type Validity } from './lifetime.js';
 import type { IssuingProfile, LifecycleParts } from './parts.js';
-import { assertKeyUsagesFit, assertNamesFit, extendedKeyUsagesFor, fitsKey, usualKeyUsages } from './profile.js';
+import {
+  assertKeyUsagesFit,
+  assertNamesFit,
+  assertPurposesFit,
+  extendedKeyUsagesFor,
+  fitsKey,
+  usualKeyUsages,
+} from './profile.js';
 import type { IssueRequest } from './schema.js';
 
 export interface IssuePlan {
@@ -82,7 +89,7 @@ export function planContents(
   const identity = { ...asked, subject: profile.completeSubject(asked.subject) };
   assertNamesFit(certificate_type, identity.names);
   const extendedKeyUsages = extendedKeyUsagesFor(certificate_type, extended_key_usage ?? profile.extendedKeyUsages);
-  const usual = usualKeyUsages(key.algorithm);
+  const usual = usualKeyUsages(key.algorithm, extendedKeyUsages);
   const keyUsages = [...new Set(key_usage ?? profile.keyUsages(usual, (usage) => fitsKey(key.algorithm, usage)))];
   assertKeyUsagesFit(key.algorithm, keyUsages);
   const validity =
@@ -97,6 +104,7 @@ export function planContents(
     extended_key_usages: extendedKeyUsages,
     validity,
   });
+  assertPurposesFit(extendedKeyUsages, keyUsages);
   // The lifetime starts when the key is there, which may take seconds; that it fits is known before.
   lifetimeOf(validity, clock.now(), authority.certificate);
   return { identity, keyUsages, extendedKeyUsages, validity };

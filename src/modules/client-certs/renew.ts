@@ -12,7 +12,7 @@ import { type CertifiedFacts, certify } from './certify.js';
 import type { IssuedCertificate } from './issue.js';
 import { lifetimeOf } from './lifetime.js';
 import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
-import { assertKeyUsagesFit, usualKeyUsages } from './profile.js';
+import { assertKeyUsagesFit, assertPurposesFit, usualKeyUsages } from './profile.js';
 import { resourceOf } from './resource.js';
 import { assertPresent, isHeld, isValid, NOT_REVOKED } from './revocation.js';
 import { announce } from './revoke.js';
@@ -198,15 +198,17 @@ function extendedKeyUsagesOf({ extended_key_usage, certificate_type }: Certifica
 }
 
 /** The same usages; where they were the usual ones and a CSR brings another kind of key, the usual ones for that. */
-function keyUsagesOf(
-  { key_algorithm, key_usage }: CertificateRecord,
-  algorithm: PublicKeyFacts['algorithm'],
-): KeyUsage[] {
-  const isUsual = key_algorithm !== 'other' && usualKeyUsages(key_algorithm).join() === key_usage.join();
+function keyUsagesOf(present: CertificateRecord, algorithm: PublicKeyFacts['algorithm']): KeyUsage[] {
+  const purposes = extendedKeyUsagesOf(present);
+  const usages = present.key_usage as KeyUsage[];
+  const usual = usualKeyUsages(algorithm, purposes);
   // Certificates of version 1 have none.
-  if (isUsual || key_usage.length === 0) return usualKeyUsages(algorithm);
-  const usages = key_usage as KeyUsage[];
+  if (usages.length === 0) return usual;
+  // Once every RSA key got keyEncipherment, whatever its purpose.
+  const wasUsual = ['digitalSignature', 'digitalSignature,keyEncipherment'].includes(usages.join());
+  if (wasUsual && present.key_algorithm !== algorithm) return usual;
   assertKeyUsagesFit(algorithm, usages);
+  assertPurposesFit(purposes, usages);
   return usages;
 }
 

@@ -100,6 +100,15 @@ export const API_STEPS: Record<string, Step> = {
     const answer = await stage.call('POST', '/api/ca/backup', { passphrase: PASSPHRASE });
     return { answer, operation: 'backup', resource_type: 'ca', resource_id: null };
   },
+  'POST /api/blocked-keys': async (stage) => {
+    const answer = await stage.call('POST', '/api/blocked-keys', { public_key_sha256: 'a'.repeat(64) });
+    return { answer, operation: 'settings_update', resource_type: 'settings', resource_id: 'blocked_keys' };
+  },
+  'DELETE /api/blocked-keys/:sha256': async (stage) => {
+    await stage.call('POST', '/api/blocked-keys', { public_key_sha256: 'b'.repeat(64) });
+    const answer = await stage.call('DELETE', `/api/blocked-keys/${'b'.repeat(64)}`);
+    return { answer, operation: 'settings_update', resource_type: 'settings', resource_id: 'blocked_keys' };
+  },
   'PATCH /api/settings': async (stage) => {
     const answer = await stage.call('PATCH', '/api/settings', { rate_limits: { create: 31 } });
     return { answer, operation: 'settings_update', resource_type: 'settings', resource_id: null };

@@ -52,7 +52,7 @@ describe('issuing', () => {
   });
 
   for (const [keyType, algorithm, size, usages] of [
-    ['rsa-2048', 'RSA', 2048, ['digitalSignature', 'keyEncipherment']],
+    ['rsa-2048', 'RSA', 2048, ['digitalSignature']],
     ['ec-p256', 'EC', 256, ['digitalSignature']],
     ['ec-p384', 'EC', 384, ['digitalSignature']],
     ['ed25519', 'Ed25519', 256, ['digitalSignature']],

@@ -121,7 +121,7 @@ describe('renewing a certificate', () => {
     assert.equal(status, 201);
     assert.equal(after.common_name, 'alice@example.com');
     assert.match(new X509Certificate(after.certificate_pem).subject, /CN=alice@example.com/);
-    assert.deepEqual(after.key_usage, ['digitalSignature', 'keyEncipherment']);
+    assert.deepEqual(after.key_usage, ['digitalSignature']);
     assert.equal(after.issuance_method, 'csr');
     assert.equal(after.has_private_key, false);
     assert.equal((await download(before.identifier, 'key')).status, 404);
