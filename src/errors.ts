@@ -7,6 +7,7 @@ export const ERRORS = {
   INVALID_CSR: [400, 'Invalid certificate signing request'],
   WEAK_KEY: [400, 'Key not acceptable'],
   PROFILE_VIOLATION: [400, 'Not allowed by the profile'],
+  OUTSIDE_CA_LIMITS: [400, 'Outside the limits of the CA'],
   VALIDITY_EXCEEDS_CA: [400, 'Lifetime exceeds the CA'],
   INVALID_CURSOR: [400, 'Invalid cursor'],
   UNAUTHENTICATED: [401, 'Authentication required'],

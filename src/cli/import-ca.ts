@@ -28,10 +28,17 @@ export const importCaCommand: Command = {
     const keyPassphrase = args.has('key-passphrase-file') ? await readSecret(args, 'key-passphrase-file') : null;
     await locked(config.dataDir, async () => {
       const folder = new Folder(join(config.dataDir, 'certs', 'ca'));
-      const authority = await importAuthority(folder, files, keyPassphrase, config.caPassphrase, systemClock.now());
+      const { authority, warnings } = await importAuthority(
+        folder,
+        files,
+        keyPassphrase,
+        config.caPassphrase,
+        systemClock.now(),
+      );
       const { subjectText: subject, fingerprint: fingerprint_sha256 } = authority;
-      if (args.flag('json')) printJson({ subject, fingerprint_sha256 });
-      else print(`Imported ${subject}`, `SHA-256  ${fingerprint_sha256}`);
+      if (args.flag('json')) printJson({ subject, fingerprint_sha256, warnings });
+      else
+        print(`Imported ${subject}`, `SHA-256  ${fingerprint_sha256}`, ...warnings.map((text) => `Warning  ${text}`));
     });
   },
 };

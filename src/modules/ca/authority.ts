@@ -4,10 +4,13 @@ import type { Signer } from '../../crypto/signer.js';
 import { CertMateError } from '../../errors.js';
 import { assembleSigned, buildTbsCertificate, type Certificate } from '../../pki/certificate.js';
 import { assembleSignedPieces, buildTbsCertList, type CertListTemplate } from '../../pki/crl.js';
-import type { Extension } from '../../pki/extensions.js';
+import { DerReader } from '../../pki/der.js';
+import { decodeExtendedKeyUsage, type Extension } from '../../pki/extensions.js';
+import { IssuingLimits } from '../../pki/issuing-limits.js';
 import { keyIdentifier } from '../../pki/keys.js';
 import { checkTbsCertificate } from '../../pki/lint.js';
 import { decodeName, formatDistinguishedName } from '../../pki/names.js';
+import { OID } from '../../pki/oids.js';
 import { encodePem } from '../../pki/pem.js';
 import type { Serial } from '../../types.js';
 
@@ -37,6 +40,8 @@ export class CertificateAuthority {
   readonly chainPem: string;
   /** Each certificate of the chain in DER, nearest first. */
   readonly chain: readonly Buffer[];
+  /** What the certificates of the chain let this CA issue. */
+  readonly limits: IssuingLimits;
   /** RFC 4514-like text of the subject in its encoded order: `CN=CertMate CA,O=CertMate`. */
   readonly subjectText: string;
   readonly issuerText: string;
@@ -51,6 +56,7 @@ export class CertificateAuthority {
     this.chain = [certificate.der, ...superiors.map(({ der }) => der)];
     this.pem = encodePem('CERTIFICATE', certificate.der);
     this.chainPem = this.chain.map((der) => encodePem('CERTIFICATE', der)).join('');
+    this.limits = new IssuingLimits([certificate, ...superiors]);
     this.subjectText = formatDistinguishedName(decodeName(certificate.subject));
     this.issuerText = formatDistinguishedName(decodeName(certificate.issuer));
     this.fingerprint = new X509Certificate(certificate.der).fingerprint256;
@@ -59,10 +65,17 @@ export class CertificateAuthority {
   /**
    * Builds, checks and signs one certificate.
    * @returns the certificate in DER
-   * @throws CertMateError PROFILE_VIOLATION naming each broken rule: what breaks RFC 5280 is not signed
+   * @throws CertMateError PROFILE_VIOLATION naming each broken rule: what breaks RFC 5280 is not signed; OUTSIDE_CA_LIMITS
    */
   async issue(request: CertificateRequest): Promise<Buffer> {
     const { certificate, signer } = this;
+    const value = (oid: string) => request.extensions.find((extension) => extension.oid === oid)?.value;
+    const [purposes, names] = [value(OID.extendedKeyUsage), value(OID.subjectAltName)];
+    this.limits.assertAllows({
+      subject: request.subject,
+      names: names === undefined ? [] : elementsOf(names),
+      purposes: purposes === undefined ? [] : decodeExtendedKeyUsage(purposes),
+    });
     const tbs = buildTbsCertificate({ ...request, issuer: certificate.subject, scheme: signer.scheme });
     const broken = checkTbsCertificate(tbs, {
       subject: certificate.subject,
@@ -88,4 +101,12 @@ export class CertificateAuthority {
     });
     return assembleSignedPieces(pieces, signer.scheme, await signer.sign(pieces));
   }
+}
+
+/** Each element of a SEQUENCE in DER. */
+function elementsOf(sequence: Buffer): Buffer[] {
+  const reader = new DerReader(sequence).sequence();
+  const elements: Buffer[] = [];
+  while (!reader.atEnd) elements.push(reader.read().raw);
+  return elements;
 }

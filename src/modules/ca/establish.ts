@@ -5,8 +5,10 @@ import { localSigner } from '../../crypto/file-signer.js';
 import { KeyOpenError, type KeyOpenFailure, openPrivateKey, sealPrivateKey } from '../../crypto/sealing.js';
 import { StartupError } from '../../errors.js';
 import { assembleSigned, buildTbsCertificate, type Certificate, readCertificate } from '../../pki/certificate.js';
+import { chainFaults } from '../../pki/chain-faults.js';
+import { DerError } from '../../pki/der.js';
 import { authorityKeyIdentifier, basicConstraints, keyUsage, subjectKeyIdentifier } from '../../pki/extensions.js';
-import { keyIdentifier, publicKeyFacts } from '../../pki/keys.js';
+import { keyIdentifier, keyWeakness, publicKeyFacts } from '../../pki/keys.js';
 import { checkTbsCertificate } from '../../pki/lint.js';
 import { encodeName, parseDistinguishedName } from '../../pki/names.js';
 import { decodePem, encodePem } from '../../pki/pem.js';
@@ -78,7 +80,20 @@ export async function loadAuthority(
     await folder.write(CA_KEY, sealPrivateKey(key, passphrase), { mode: 0o600 });
     log.info({}, 'the CA key was not encrypted; it now is, under the passphrase that was set');
   }
-  return new CertificateAuthority(certificate, superiors, localSigner(key));
+  return authorityOf(certificate, superiors, key);
+}
+
+function authorityOf(
+  certificate: Certificate,
+  superiors: readonly Certificate[],
+  key: KeyObject,
+): CertificateAuthority {
+  try {
+    return new CertificateAuthority(certificate, superiors, localSigner(key));
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+    throw new StartupError('the name constraints of a CA certificate cannot be read', { cause });
+  }
 }
 
 /** Whether ca_metadata.json can be read otherwise is for the doctor to say. */
@@ -179,7 +194,8 @@ async function storeAuthority(
  * Brings in a CA made elsewhere: a root, or an intermediate with the chain above it.
  * @param files what the user has, in PEM; `chain` nearest first, without or with the CA itself
  * @param keyPassphrase opens the key given; the stored key is sealed under `passphrase`
- * @throws StartupError anything that would make it unusable here
+ * @returns the CA, and what of it some verifiers, or some uses, would not take
+ * @throws StartupError anything that would make it unusable here, or its certificates unusable for clients
  */
 export async function importAuthority(
   folder: Folder,
@@ -187,7 +203,7 @@ export async function importAuthority(
   keyPassphrase: string | null,
   passphrase: string | null,
   now: Date,
-): Promise<CertificateAuthority> {
+): Promise<{ authority: CertificateAuthority; warnings: string[] }> {
   if (await authorityExists(folder)) {
     throw new StartupError('there is a CA here already; import into an empty data directory');
   }
@@ -197,9 +213,16 @@ export async function importAuthority(
   assertUsable(certificate, key, now);
   const superiors = [...following, ...readChain(files.chain)].filter(({ der }) => !der.equals(certificate.der));
   assertChain(certificate, superiors);
+  const { fatal, warnings } = chainFaults([certificate, ...superiors], now);
+  const weakness = keyWeakness(certificate.subjectPublicKeyInfo);
+  if (weakness !== null) fatal.push(`others know its key: ${weakness}`);
+  if (fatal.length > 0)
+    throw new StartupError(
+      `client certificates of this CA would be refused by those who check them: ${fatal.join('; ')}`,
+    );
   const authority = new CertificateAuthority(certificate, superiors, localSigner(key));
   await storeAuthority(folder, authority, sealPrivateKey(key, passphrase), 'imported', now);
-  return authority;
+  return { authority, warnings };
 }
 
 function unlock(pem: string, passphrase: string | null): KeyObject {

@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
 import { StartupError } from '../../errors.js';
 import type { CheckResult } from '../../http/health.js';
+import { readCertificate } from '../../pki/certificate.js';
+import { chainFaults } from '../../pki/chain-faults.js';
 import { slowStep } from '../../slow-step.js';
 import type { KeyType } from '../../types.js';
 import type { CertificateAuthority } from './authority.js';
@@ -28,6 +30,12 @@ export const caPlugin = plugin(
   async (app) => {
     const authority = await openAuthority(app);
     app.decorate('authority', authority);
+    const chain = authority.chain.map((der) => readCertificate(der));
+    for (const fault of chainFaults(chain, app.clock.now()).fatal) app.log.error({}, `CA chain: ${fault}`);
+    app.health.add('ca_chain', () => {
+      const [fault] = chainFaults(chain, app.clock.now()).fatal;
+      return fault === undefined ? { ok: true } : { ok: false, detail: `verifiers refuse its certificates: ${fault}` };
+    });
     app.health.add('ca', () => trial(authority, app.clock.now()), { vital: true });
   },
   { name: 'ca', fastify: '5.x', dependencies: ['foundation', 'health', 'audit'] },

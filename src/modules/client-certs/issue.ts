@@ -49,7 +49,7 @@ export async function issue(
   const subject = encodeSubject(identity.subject);
   const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
   const now = clock.now();
-  const lifetime = lifetimeOf(validity, now, authority.certificate);
+  const lifetime = lifetimeOf(validity, now, authority.limits.validity);
   const { subjectPublicKeyInfo } = key;
   const certification = {
     subject,

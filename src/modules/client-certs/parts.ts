@@ -24,7 +24,15 @@ import type { AutomaticRenewal } from './renewal-outlook.js';
 
 /** What signs: the CA. */
 export interface Issuer {
-  readonly certificate: { readonly notBefore: Date; readonly notAfter: Date };
+  /** What the certificates of its chain let it issue. */
+  readonly limits: {
+    readonly validity: { readonly notBefore: Date; readonly notAfter: Date };
+    /**
+     * @param proposed subject and names (GeneralName) in DER
+     * @throws CertMateError OUTSIDE_CA_LIMITS
+     */
+    assertAllows(proposed: { subject: Buffer; names: readonly Buffer[]; purposes: readonly string[] }): void;
+  };
   readonly keyIdentifier: Buffer;
   readonly chain: readonly Buffer[];
   readonly chainPem: string;

@@ -2,12 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { CertMateError } from '../../errors.js';
 import type { KeyUsage } from '../../pki/extensions.js';
+import { encodeGeneralName } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import type { CertificationRequest } from '../../pki/request.js';
 import { assertUsageWithinReach, assertWithinReach } from '../../reach.js';
 import type { Actor, Identifier, KeyType } from '../../types.js';
 import { assertReachable, defaultIdentifier } from './identifier.js';
-import { type Identity, identityOf, type RequestedIdentity } from './identity.js';
+import { encodeSubject, type Identity, identityOf, type RequestedIdentity } from './identity.js';
 import { lifetimeOf, type Validity } from './lifetime.js';
 import type { IssuingProfile, LifecycleParts } from './parts.js';
 import {
@@ -105,8 +106,13 @@ export function planContents(
     validity,
   });
   assertPurposesFit(extendedKeyUsages, keyUsages);
+  authority.limits.assertAllows({
+    subject: encodeSubject(identity.subject),
+    names: identity.names.map(encodeGeneralName),
+    purposes: extendedKeyUsages,
+  });
   // The lifetime starts when the key is there, which may take seconds; that it fits is known before.
-  lifetimeOf(validity, clock.now(), authority.certificate);
+  lifetimeOf(validity, clock.now(), authority.limits.validity);
   return { identity, keyUsages, extendedKeyUsages, validity };
 }
 

@@ -3,7 +3,7 @@ import { timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
 import type { KeyUsage } from '../../pki/extensions.js';
-import { assertReadable } from '../../pki/general-names.js';
+import { assertReadable, encodeGeneralName } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { decodePem } from '../../pki/pem.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
@@ -49,11 +49,16 @@ export async function renew(
   const [done, revoked] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   const present = findRecord(store, identifier, actor);
   assertRenewable(present, request);
-  const lifetime = () => lifetimeOf(lifetimeAsked(present, request), clock.now(), authority.certificate);
+  const lifetime = () => lifetimeOf(lifetimeAsked(present, request), clock.now(), authority.limits.validity);
   // Checked before a key is made, which may take seconds.
   lifetime();
   const certificate = await readStored(parts, present);
   assertReadable(certificate.subjectAltNames);
+  authority.limits.assertAllows({
+    subject: certificate.subject,
+    names: certificate.subjectAltNames.map(encodeGeneralName),
+    purposes: present.extended_key_usage,
+  });
   const key = await keyFor(parts, present, certificate, request);
   const { algorithm } = publicKeyFacts(key.subjectPublicKeyInfo);
   const { pem, facts } = await certify(parts, {

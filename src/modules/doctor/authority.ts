@@ -4,12 +4,14 @@ import { factsOf } from '../../certificate-record.js';
 import { timestamp } from '../../clock.js';
 import { KeyOpenError, openPrivateKey } from '../../crypto/sealing.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
+import { chainFaults } from '../../pki/chain-faults.js';
 import type { Issuer } from '../../pki/issuer.js';
 import { decodePem } from '../../pki/pem.js';
 import type { Files } from './certificate.js';
 import type { Finding } from './finding.js';
 
 const RESTORE = 'Restore it from a backup.';
+const NEW_CA = 'Set up a new CA in an empty directory; keep this one for its CRL and OCSP.';
 
 /**
  * Every finding about the CA's folder, and the CA if it can be read.
@@ -42,7 +44,11 @@ export async function checkAuthority(
       report('ca_metadata.json', 'It is that of another CA.', RESTORE);
   }
   const chain = await files.read('ca-chain.pem');
-  if (chain !== null && certificatesIn(chain) === null) report('ca-chain.pem', 'It is damaged.', RESTORE);
+  const superiors = chain === null ? [] : certificatesIn(chain);
+  if (superiors === null) report('ca-chain.pem', 'It is damaged.', RESTORE);
+  else if (certificate?.isCa === true && certificate.notAfter > now)
+    for (const fault of chainFaults([certificate, ...superiors], now).fatal)
+      report(chain === null ? 'ca.crt' : 'ca-chain.pem', `Verifiers refuse what this CA issues: ${fault}.`, NEW_CA);
 
   const stored = await files.read('ca.key');
   if (stored === null) report('ca.key', 'It is missing.', `${RESTORE} Nothing can be issued or revoked without it.`);

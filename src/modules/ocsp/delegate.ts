@@ -21,7 +21,16 @@ import type { Clock, KeyType, Serial } from '../../types.js';
 
 /** What certifies the delegate: the CA. */
 export interface DelegateIssuer {
-  readonly certificate: { readonly notBefore: Date; readonly notAfter: Date };
+  readonly certificate: {
+    readonly der: Buffer;
+    readonly notBefore: Date;
+    readonly notAfter: Date;
+    readonly subjectPublicKeyInfo: Buffer;
+  };
+  readonly signer: Signer;
+  readonly limits: {
+    violations(proposed: { subject: Buffer; names: readonly Buffer[]; purposes: readonly string[] }): unknown[];
+  };
   readonly keyIdentifier: Buffer;
   issue(request: {
     serial: Serial;
@@ -53,7 +62,8 @@ export const RESPONDER_NAME = 'CertMate OCSP Responder';
 const MARGIN_HOURS = 24;
 
 /**
- * Certifies a new key.
+ * Certifies a new key. Where the limits of the CA's own chain do not let it have a responder, such as an extended key usage
+ * without OCSPSigning, the CA itself signs the answers, which every client takes (RFC 6960 §2.2).
  * @param answerHours the lifetime of an OCSP answer
  */
 export async function certifyDelegate(
@@ -62,6 +72,8 @@ export async function certifyDelegate(
   clock: Clock,
   answerHours: number,
 ): Promise<Delegate> {
+  const subject = encodeName([{ type: 'CN', value: RESPONDER_NAME }]);
+  if (issuer.limits.violations({ subject, names: [], purposes: ['OCSPSigning'] }).length > 0) return itself(issuer);
   const privateKey = await keys.generate('ec-p256');
   const subjectPublicKeyInfo = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const keyHash = keyIdentifier(subjectPublicKeyInfo);
@@ -73,7 +85,7 @@ export async function certifyDelegate(
   const notBefore = start < issuer.certificate.notBefore ? issuer.certificate.notBefore : start;
   const certificate = await issuer.issue({
     serial,
-    subject: encodeName([{ type: 'CN', value: RESPONDER_NAME }]),
+    subject,
     notBefore,
     notAfter,
     subjectPublicKeyInfo,
@@ -86,8 +98,30 @@ export async function certifyDelegate(
       authorityKeyIdentifier(issuer.keyIdentifier),
     ],
   });
-  const tail = contextExplicit(0, sequence(certificate)).toString('latin1');
-  return { signer: localSigner(privateKey), serial, certificate, keyHash, notBefore, notAfter, tail };
+  return {
+    signer: localSigner(privateKey),
+    serial,
+    certificate,
+    keyHash,
+    notBefore,
+    notAfter,
+    tail: tailOf(certificate),
+  };
+}
+
+function tailOf(certificate: Buffer): string {
+  return contextExplicit(0, sequence(certificate)).toString('latin1');
+}
+
+/**
+ * The CA as its own responder. Its certificate is in the answers, because Apache httpd looks for the signer's nowhere else. The
+ * serial number is only for questions that try the responder.
+ */
+function itself({ certificate, signer }: DelegateIssuer): Delegate {
+  const { der, notBefore, notAfter, subjectPublicKeyInfo } = certificate;
+  const serial = newSerial(randomBytes(16));
+  const keyHash = keyIdentifier(subjectPublicKeyInfo);
+  return { signer, serial, certificate: der, keyHash, notBefore, notAfter, tail: tailOf(der) };
 }
 
 /**

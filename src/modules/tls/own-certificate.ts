@@ -142,10 +142,10 @@ export class OwnCertificate implements PairSource {
     const certificates = [...(await this.#issued()), { serial_number: serial, expires_at: timestamp(notAfter) }];
     await issuedFile.write(files, ISSUED, { certificates });
     announce(serial);
-    const [{ value: name }] = hosts;
+    const name = commonNameOf(hosts[0]);
     const der = await issuer.issue({
       serial,
-      subject: encodeName([{ type: 'CN', value: name.length > LONGEST_NAME ? 'CertMate' : name }]),
+      subject: encodeName([{ type: 'CN', value: name }]),
       notBefore: start < issuer.certificate.notBefore ? issuer.certificate.notBefore : start,
       notAfter,
       subjectPublicKeyInfo,
@@ -191,6 +191,11 @@ export class OwnCertificate implements PairSource {
     const issued = (await issuedFile.read(this.#parts.files, `tls/${ISSUED}`)) ?? [];
     return issued.filter(({ expires_at }) => Date.parse(expires_at) > now.getTime());
   }
+}
+
+/** What the certificate's subject says of the first of its names. */
+export function commonNameOf({ value }: GeneralName): string {
+  return value.length > LONGEST_NAME ? 'CertMate' : value;
 }
 
 function isSelfSigned(der: Buffer): boolean {

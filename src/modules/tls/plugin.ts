@@ -4,11 +4,13 @@ import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
 import { StartupError } from '../../errors.js';
 import type { SecureServers } from '../../http/secure-servers.js';
+import { encodeGeneralName, type GeneralName } from '../../pki/general-names.js';
+import { encodeName } from '../../pki/names.js';
 import { relyingPartyUrls } from '../../relying-party-urls.js';
 import { Folder } from '../../store/folder.js';
 import { PairFiles } from './files.js';
 import { hostsOf } from './hosts.js';
-import { OwnCertificate } from './own-certificate.js';
+import { commonNameOf, OwnCertificate } from './own-certificate.js';
 import { type PairSource, UnusablePair } from './pair.js';
 import { ServedPair } from './served-pair.js';
 
@@ -51,12 +53,28 @@ function ownCertificate({ audit, authority, clock, config, keys, ocsp }: Fastify
     issuer: authority,
     keys,
     files: new Folder(join(config.dataDir, 'tls')),
-    hosts: hostsOf(config),
+    hosts: hostsWithin(authority, hostsOf(config)),
     urls: relyingPartyUrls(config.relyingPartyUrl),
     announce: (serial) => ocsp.vouchFor(serial),
     audit,
     clock,
   });
+}
+
+/** The names that the CA's own limits let it certify. @throws StartupError the public URL's host is not among them */
+function hostsWithin(
+  { limits }: FastifyInstance['authority'],
+  [first, ...others]: readonly [GeneralName, ...GeneralName[]],
+): readonly [GeneralName, ...GeneralName[]] {
+  const violationsOf = (host: GeneralName) => {
+    const subject = host === first ? encodeName([{ type: 'CN', value: commonNameOf(host) }]) : encodeName([]);
+    return limits.violations({ subject, names: [encodeGeneralName(host)], purposes: ['serverAuth'] });
+  };
+  const [violation] = violationsOf(first);
+  if (violation === undefined) return [first, ...others.filter((host) => violationsOf(host).length === 0)];
+  throw new StartupError(
+    `the CA must not certify this server: ${violation.message}; name a certificate of another CA in CERTMATE_TLS_CERT and CERTMATE_TLS_KEY`,
+  );
 }
 
 function namedFiles({ tlsCert, tlsKey }: FastifyInstance['config']): PairSource {
