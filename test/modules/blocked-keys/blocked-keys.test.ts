@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { build } from '../../build.js';
+import { build, testConfig } from '../../build.js';
 import { requestFor } from '../../certification-request.js';
 import { keyFor } from '../../pki/authority.js';
 import { certmate } from '../backup/certmate.js';
@@ -118,6 +118,27 @@ describe('the list of blocked keys', () => {
     assert.equal((await built.call('viewer', { url: '/api/blocked-keys' })).statusCode, 403);
     const unknown = await built.call('admin', { method: 'DELETE', url: `/api/blocked-keys/${'b'.repeat(64)}` });
     assert.equal(unknown.statusCode, 404);
+  });
+
+  it('is in a backup, with the keys that were compromised', async (t) => {
+    const built = await build(t);
+    const [listed, compromised] = [keyFor('ecdsa-sha256'), keyFor('ed25519')];
+    await post(built, 'blocked-keys', { public_key_sha256: hashOf(listed) }, 'admin');
+    await post(built, 'client-certs', { csr: await requestFor(compromised, SUBJECT), identifier: 'alice' });
+    await post(built, 'client-certs/alice/revoke', { reason: 'keyCompromise' }, 'admin');
+    const passphrase = 'a passphrase of some length';
+    const backup = await post(built, 'ca/backup', { passphrase }, 'admin');
+    const folder = await mkdtemp(join(tmpdir(), 'certmate-blocked-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const [file, secret] = [join(folder, 'backup'), join(folder, 'passphrase')];
+    await writeFile(file, backup.rawPayload);
+    await writeFile(secret, passphrase, { mode: 0o600 });
+    const config = await testConfig(t);
+    const restored = await certmate(config, 'restore', '--from', file, '--passphrase-file', secret);
+    assert.equal(restored.status, 0, restored.output);
+    const again = await build(t, { config });
+    await assertRefused(again, await requestFor(listed, SUBJECT), /administrator/);
+    await assertRefused(again, await requestFor(compromised, SUBJECT), /keyCompromise/);
   });
 
   it('is kept by the command as well', async (t) => {
