@@ -104,7 +104,7 @@ describe('points that hold no secret', () => {
     });
   }
 
-  it('are dangerous: OpenSSL verifies a signature that nobody made', () => {
+  it('are dangerous: OpenSSL verifies a signature made without a key', () => {
     const identity = '0100000000000000000000000000000000000000000000000000000000000000';
     const signature = Buffer.from(`${identity}${'00'.repeat(32)}`, 'hex');
     assert.ok(verify(null, Buffer.from('anything'), importPublicKey(ed25519(identity)), signature));

@@ -57,7 +57,7 @@ export async function renew(
   authority.limits.assertAllows({
     subject: certificate.subject,
     names: certificate.subjectAltNames.map(encodeGeneralName),
-    purposes: present.extended_key_usage,
+    purposes: extendedKeyUsagesOf(present),
   });
   const key = await keyFor(parts, present, certificate, request);
   const { algorithm } = publicKeyFacts(key.subjectPublicKeyInfo);

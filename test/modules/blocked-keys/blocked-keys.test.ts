@@ -106,7 +106,7 @@ describe('the list of blocked keys', () => {
     assert.equal(entries.length, 4);
   });
 
-  it('takes no private key, nothing twice, and nobody but administrators', async (t) => {
+  it('takes no private key and nothing else than keys, from administrators alone', async (t) => {
     const built = await build(t);
     const pem = keyFor('ed25519').export({ type: 'pkcs8', format: 'pem' });
     const refused = await post(built, 'blocked-keys', { pem }, 'admin');

@@ -18,7 +18,7 @@ import { signedElsewhere, takenOver } from './taken-over.js';
 const IDENTITY = ed25519(`01${'00'.repeat(31)}`);
 
 /** A CSR for the point of order 1, with a signature that holds for whatever is signed: R the same point, S zero. */
-function csrOfNobody(): string {
+function csrWithoutKey(): string {
   const info = buildRequestInfo({
     subject: encodeName([{ type: 'CN', value: 'alice' }]),
     subjectPublicKeyInfo: IDENTITY,
@@ -54,7 +54,7 @@ function closePrimes(): KeyObject {
 
 describe('a CSR for a key without a holder', () => {
   it('is refused on every way: an Ed25519 point of small order, for which anybody can sign', async (t) => {
-    await assertRefused(await build(t), csrOfNobody(), /small order/);
+    await assertRefused(await build(t), csrWithoutKey(), /small order/);
   });
 
   it('is refused on every way: an RSA key that Fermat factors', async (t) => {
