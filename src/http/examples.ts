@@ -56,5 +56,9 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   'POST /api/auth/login': { username: 'carol', password: 'correct horse battery' },
   'POST /api/auth/password': { current_password: 'correct horse battery', new_password: 'staple correct horse 7' },
   'POST /api/ca/backup': { passphrase: 'correct horse battery staple' },
+  'POST /api/blocked-keys': {
+    public_key_sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    note: 'Found in a public repository.',
+  },
   'PATCH /api/settings': { rate_limits: { create: 60, login: null }, renewal: { cron: '30 2 * * *' } },
 };

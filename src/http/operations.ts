@@ -97,6 +97,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   'GET /api/audit/export': { id: 'exportAudit', success: file('The audit log') },
   'GET /api/audit/public-key': { id: 'getAuditKey', success: 'The key that verifies the checkpoints' },
+  'GET /api/blocked-keys': { id: 'listBlockedKeys', success: 'All blocked keys' },
+  'POST /api/blocked-keys': {
+    id: 'blockKey',
+    success: { 200: 'The key, which was on the list already', 201: 'The key, blocked from now on' },
+  },
+  'DELETE /api/blocked-keys/{sha256}': { id: 'unblockKey', success: 'Taken off the list' },
   'GET /api/settings': { id: 'getSettings', success: 'The settings in force' },
   'PATCH /api/settings': { id: 'updateSettings', success: 'The settings in force now' },
 };

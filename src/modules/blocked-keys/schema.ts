@@ -35,9 +35,14 @@ export const blockedKey = z
     }),
     identifier: z.string().nullable().meta({ description: 'The certificate that was revoked.' }),
     note: z.string(),
-    blocked_at: z.string().meta({ format: 'date-time' }),
-    blocked_by: z.string().nullable(),
+    blocked_at: z
+      .string()
+      .meta({ format: 'date-time', description: 'Since when: when it was added, or the certificate revoked.' }),
+    blocked_by: z.string().nullable().meta({ description: 'Who added it; null if it follows from a revocation.' }),
   })
   .meta({ id: 'BlockedKey' });
 
-export const blockedKeyList = z.object({ blocked_keys: z.array(blockedKey), total: z.int() });
+export const blockedKeyList = z.object({
+  blocked_keys: z.array(blockedKey).meta({ description: 'By hash.' }),
+  total: z.int(),
+});
