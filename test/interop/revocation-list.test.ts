@@ -53,6 +53,25 @@ describe('the printed script', () => {
     assert.equal(reloads(), 1);
   });
 
+  test('also makes one file of CA and list, and a directory of links by hash, by which openssl checks', {
+    skip,
+  }, async () => {
+    const [good, bad] = [await certmate.issue({ common_name: 'good' }), await certmate.issue({ common_name: 'bad' })];
+    await certmate.revoke(bad.identifier);
+    assert.equal((await machine.fetchList()).status, 0);
+    const both = join(folder, 'ca-and-crl.pem');
+    assert.equal(statSync(both).mode & 0o777, 0o644);
+    for (const [{ certificate: leaf }, said] of [
+      [good, /: OK/],
+      [bad, /certificate revoked/],
+    ] as const) {
+      const inOne = await run`openssl verify -crl_check -CAfile ${both} ${leaf}`;
+      assert.match(inOne.output, said);
+      const byHash = await run`openssl verify -crl_check -no-CAfile -CApath ${join(folder, 'hashed')} ${leaf}`;
+      assert.match(byHash.output, said);
+    }
+  });
+
   test('does not reload when the list is the one in use', { skip }, async () => {
     assert.equal((await machine.fetchList()).status, 0);
     assert.equal(reloads(), 0);
@@ -85,7 +104,11 @@ describe('the printed script', () => {
     rmSync(`${ca}.key`);
     await refuses('a list of another CA, of the same name');
     assert.equal(reloads(), 0);
-    assert.deepEqual(readdirSync(folder).sort(), ['ca.pem', 'crl.pem', 'reload'], 'something is left over');
+    assert.deepEqual(
+      readdirSync(folder).sort(),
+      ['ca-and-crl.pem', 'ca.pem', 'crl.pem', 'hashed', 'reload'],
+      'something is left over',
+    );
   });
 
   test('keeps the list when CertMate does not answer, or with an error', { skip }, async () => {

@@ -13,7 +13,7 @@ export function fetchScript({ crl }: Addresses): Snippet {
 set -eu
 cd /etc/certmate
 new=$(mktemp -p .)
-trap 'rm -f "$new"' EXIT
+trap 'rm -f "$new" "$new.both"' EXIT
 trap 'exit 1' HUP INT TERM
 
 curl -fsS --max-time 60 -o "$new" ${crl}
@@ -34,10 +34,16 @@ fi
 # The lists of CAs above this one, if there are any.
 [ ! -e other-crls.pem ] || cat other-crls.pem >> "$new"
 
-if ! cmp -s "$new" crl.pem; then
-  chmod 644 "$new"
-  sync "$new"
+if ! cmp -s "$new" crl.pem || [ ! -e ca-and-crl.pem ]; then
+  # For servers that want CA and list in one file, or a directory with a link named after the CA's hash for each.
+  cat ca.pem "$new" > "$new.both"
+  chmod 644 "$new" "$new.both"
+  sync "$new" "$new.both"
+  mkdir -p -m 755 hashed
+  ln -sf ../ca.pem "hashed/$(openssl x509 -in ca.pem -noout -hash).0"
+  ln -sf ../crl.pem "hashed/$(openssl crl -in "$new" -noout -hash).r0"
   touch reload-due
+  mv -f "$new.both" ca-and-crl.pem
   mv -f "$new" crl.pem
 fi
 
