@@ -37,6 +37,11 @@ declare module 'fastify' {
      *   call is to be refused
      */
     admission: (ip: string, limitClass: 'ocsp' | 'crl') => string | null;
+    /**
+     * Counts a sign-in of an account that has shown the right password or token, from any address.
+     * @returns whole seconds to wait where that was too often; 0 to let it in
+     */
+    admitSignIn: (account: string) => number;
   }
 }
 
@@ -59,6 +64,7 @@ export const rateLimit = plugin(
     app.decorate('refusedCalls', refused);
     if (!enabled) {
       app.decorate('admission', () => '');
+      app.decorate('admitSignIn', () => 0);
       return;
     }
     await app.register(rateLimiter, { global: false });
@@ -75,6 +81,12 @@ export const rateLimit = plugin(
       // Whoever guesses passwords may well hold a token.
       login: limiter('login', byAddress),
     };
+    const signIns = new CallCounter();
+    app.decorate('admitSignIn', (account) => {
+      const { exceeded, reset } = signIns.count(account, app.rateLimits.login, now());
+      if (exceeded) refused.login += 1;
+      return exceeded ? reset : 0;
+    });
     const ceiling = new CallCounter();
     const relyingParties = { ocsp: new CallCounter(), crl: new CallCounter() };
     app.decorate('admission', (ip, limitClass) => {
