@@ -140,6 +140,12 @@ export class Users {
     const { role, disabled, password, random_password: random = false } = change;
     if (role !== undefined) assertNotAbove(role, maker, 'a user');
     const { name } = this.#present(id);
+    if (maker.id === id && (password !== undefined || random)) {
+      // A stolen session could take over the account.
+      const message =
+        'This is your own account: change your password with POST /api/auth/password, or on the page Password.';
+      throw new CertMateError('FORBIDDEN', message);
+    }
     const secret = password === undefined && !random ? null : await this.#secret(password, name);
     return this.#options.exclusively(async () => {
       const current = this.#present(id);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Built, build } from '../../build.js';
 import { Browser } from '../dashboard/browser.js';
-import { newUser, Visitor } from './accounts.js';
+import { newUser, PASSWORD, signedIn, Visitor } from './accounts.js';
 
 const LIST = '/client-certificates';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -153,6 +153,17 @@ test('a new password leaves no session to a sign-in that was under way with the 
   const visitor = new Visitor(built);
   await visitor.login('alice', password);
   assert.equal((await visitor.send({ url: '/api/auth/me' })).statusCode, 401);
+});
+
+test('a session of a user does not get a password for its own account without the present one', async (t) => {
+  const built = await build(t);
+  const { id, visitor } = await signedIn(built, 'alice', 'admin');
+  for (const payload of [{ random_password: true }, { password: 'another otter basket' }]) {
+    const answer = await visitor.send({ method: 'PATCH', url: `/api/users/${id}`, payload });
+    assert.deepEqual([answer.statusCode, answer.json().code], [403, 'FORBIDDEN']);
+  }
+  assert.notEqual(await built.app.users.verify('alice', PASSWORD), null);
+  assert.equal((await visitor.send({ url: '/api/auth/me' })).statusCode, 200, 'and goes on');
 });
 
 describe('signing in often', () => {
