@@ -11,8 +11,21 @@ import type { AuditEvent, Role } from '../types.js';
 import { toProblem } from './problem.js';
 import { actorOf } from './request.js';
 
-/** The classes of rate limit; the numbers belong to modules/rate-limit. `none` escapes the ceiling as well. */
-export type LimitClass = 'default' | 'create' | 'renew' | 'batch' | 'ocsp' | 'crl' | 'login' | 'none';
+/**
+ * The classes of rate limit; the numbers belong to modules/rate-limit. `ocsp_der` and `crl_download` are what servers ask that
+ * check certificates, each of which is one address for all its clients: they escape the ceiling. So does `none`.
+ */
+export type LimitClass =
+  | 'default'
+  | 'create'
+  | 'renew'
+  | 'batch'
+  | 'ocsp'
+  | 'ocsp_der'
+  | 'crl'
+  | 'crl_download'
+  | 'login'
+  | 'none';
 
 export interface AccessRow {
   /** The least role that may call it; `public` needs no credentials at all. */
@@ -101,14 +114,14 @@ export const ACCESS: AccessTable = {
   'PUT /api/profiles/:name': admin,
   'DELETE /api/profiles/:name': admin,
 
-  'POST /api/ocsp': open('ocsp'),
-  'GET /api/ocsp': open('ocsp'),
-  'GET /api/ocsp/*': open('ocsp'),
+  'POST /api/ocsp': open('ocsp_der'),
+  'GET /api/ocsp': open('ocsp_der'),
+  'GET /api/ocsp/*': open('ocsp_der'),
   'GET /api/ocsp/status/:serial': open('ocsp'),
   'GET /api/crl/info': open('crl'),
   'GET /api/crl/download/info': open('crl'),
-  'GET /api/crl/download/pem': open('crl'),
-  'GET /api/crl/download/der': open('crl'),
+  'GET /api/crl/download/pem': open('crl_download'),
+  'GET /api/crl/download/der': open('crl_download'),
   'GET /api/ca': open('default'),
   'GET /api/ca/download/pem': open('default'),
   'GET /api/ca/download/der': open('default'),

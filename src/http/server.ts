@@ -125,4 +125,4 @@ class RequestLog extends LogController {
   }
 }
 
-const QUIET = new Set(['ocsp', 'crl', 'none']);
+const QUIET = new Set(['ocsp', 'ocsp_der', 'crl', 'crl_download', 'none']);
