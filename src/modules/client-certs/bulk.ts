@@ -72,7 +72,8 @@ export async function bulkRevoke(
   };
   return forEach(parts, selection, actor, MOST, work, async () => {
     if (events.length === 0) return;
-    await announce(parts, events, () => {
+    const count = events.length === 1 ? '1 certificate is' : `${events.length} certificates are`;
+    await announce(parts, events, `${count} revoked, and OCSP says so`, () => {
       for (const tell of published) tell();
     });
   });

@@ -92,6 +92,8 @@ export interface LifecycleParts {
     promptly<T>(change: () => Promise<T>): Promise<T>;
   };
   audit: AuditSink;
+  /** Takes what belongs to a saved change and cannot be written now. */
+  arrears: { owe(work: () => Promise<unknown>): void };
   clock: Clock;
   urls: RelyingPartyUrls;
   /** The key to make where neither a request nor its profile says which. May be another one each time. */
