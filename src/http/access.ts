@@ -7,6 +7,7 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
+import { OutOfReach } from '../reach.js';
 import type { AuditEvent, Role } from '../types.js';
 import { toProblem } from './problem.js';
 import { actorOf } from './request.js';
@@ -255,7 +256,10 @@ export const access = plugin(
     const record = async (request: FastifyRequest, _reply: unknown, error: unknown): Promise<void> => {
       const problem = toProblem(error);
       // Every visit to a page without a session is a 401: a way to /login, not an attempt at something.
-      const denied = problem.status === 403 || (problem.status === 401 && request.url.startsWith('/api/'));
+      const denied =
+        problem instanceof OutOfReach ||
+        problem.status === 403 ||
+        (problem.status === 401 && request.url.startsWith('/api/'));
       if (denied && problem.code !== 'PASSWORD_CHANGE_REQUIRED') await recordDenial(request, app.denials, problem);
     };
     app.decorate('allowedMethods', (path: string) => [
@@ -325,7 +329,7 @@ async function recordDenial(
       status: 'denied',
       actor: actorOf(request),
       details: { path: request.url.split('?', 1)[0], status: problem.status },
-      error: problem.message,
+      error: problem instanceof OutOfReach ? problem.reason : problem.message,
     });
   } catch (error) {
     // The call is refused in any case; a full disk must not turn the refusal into something else.

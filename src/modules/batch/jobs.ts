@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { secondsAfter, timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
+import { OutOfReach } from '../../reach.js';
 import type { Folder } from '../../store/folder.js';
 import { KeyedLock } from '../../store/keyed-lock.js';
 import type { Actor, Clock, Reach, Role } from '../../types.js';
@@ -96,7 +97,9 @@ export class BatchJobs {
   find(id: string, viewer: Viewer): BatchJob {
     const job = this.#jobs.get(id);
     if (job !== undefined && isVisible(job, viewer)) return job;
-    throw new CertMateError('NOT_FOUND', 'There is no such batch. Those that have ended are kept for seven days.');
+    const message = 'There is no such batch. Those that have ended are kept for seven days.';
+    if (job !== undefined) throw new OutOfReach(message, 'This batch belongs to another caller.');
+    throw new CertMateError('NOT_FOUND', message);
   }
 
   /** Newest first: all of them for an admin, else one's own. */
