@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError, type ErrorBody, type ErrorCode, type ErrorDetail } from '../errors.js';
 import { unsupportedType } from './body-types.js';
+import { afterOpenAnswers, hasBegunAnswer } from './pipelining.js';
 
 /** A refusal for asking too often; the seconds to wait go into the body and the `Retry-After` header. */
 export class RateLimitError extends CertMateError {
@@ -112,12 +113,22 @@ export function frameworkErrors(error: FastifyError, request: FastifyRequest, re
   errorHandler(error, request, reply);
 }
 
-/** Fastify's `clientErrorHandler`: bytes that are not HTTP, answered on the bare socket in the same shape. */
+/**
+ * Fastify's `clientErrorHandler`: bytes that are not HTTP, answered on the bare socket in the same shape, once the requests before
+ * them have been answered. The connection ends with it.
+ */
 export function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
+  afterOpenAnswers(socket, () => {
+    if (socket.writable && !hasBegunAnswer(socket)) refuse(error, socket);
+    else socket.destroySoon();
+  });
+}
+
+function refuse(error: Error & { code?: string }, socket: Socket): void {
   const [code, message] = CONNECTION_ERRORS[error.code ?? ''] ?? NOT_HTTP;
   const problem = new CertMateError(code, message);
   const body = JSON.stringify(problem.toBody());

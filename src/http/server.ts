@@ -9,6 +9,7 @@ import {
 } from 'fastify';
 import type { Config } from '../config.js';
 import type { Lane } from './lane.js';
+import { keepAnswersApart } from './pipelining.js';
 import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
 import type { SecureServers } from './secure-servers.js';
@@ -62,6 +63,7 @@ export function createPatientServer(
     secure === null
       ? createServer(options, listener)
       : secure.create({ ...options, handshakeTimeout: patience.headers }, listener);
+  keepAnswersApart(server);
   server.keepAliveTimeout = patience.keepAlive;
   server.requestTimeout = patience.request;
   server.setTimeout(patience.silence);
