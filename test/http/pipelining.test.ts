@@ -78,6 +78,23 @@ describe('requests that come at once on one connection', () => {
     assert.match(third ?? '', /^-----BEGIN CERTIFICATE-----/);
   });
 
+  test('have "100 Continue" in none of their answers, also where the second is ready before the first', async (t) => {
+    const { built, issue } = await listening(t);
+    const ocsp = [
+      'POST /api/ocsp HTTP/1.1',
+      'Host: a',
+      'Content-Type: application/ocsp-request',
+      'Content-Length: 1',
+      'Expect: 100-continue',
+    ].join('\r\n');
+    const messages = await exchange(built, `${issue('first')}${ocsp}\r\n\r\n0`, 3);
+    assert.deepEqual(
+      messages.map(({ status }) => status),
+      [201, 100, 200],
+    );
+    assert.equal(Buffer.from(messages[2]?.body ?? '', 'latin1').toString('hex'), '30030a0101');
+  });
+
   test('alone, one that expects "100 Continue" gets it first', async (t) => {
     const { built, issue } = await listening(t);
     const messages = await exchange(built, issue('only', 'Expect: 100-continue'), 2);
