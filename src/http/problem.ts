@@ -2,24 +2,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { CertMateError, type ErrorBody, type ErrorCode, type ErrorDetail } from '../errors.js';
+
+import { CertMateError, type ErrorCode, type ErrorDetail, RateLimitError } from '../errors.js';
 import { unsupportedType } from './body-types.js';
+
 import { afterOpenAnswers, hasBegunAnswer } from './pipelining.js';
-
-/** A refusal for asking too often; the seconds to wait go into the body and the `Retry-After` header. */
-export class RateLimitError extends CertMateError {
-  /** Whole seconds until the next call is welcome. */
-  readonly retryAfter: number;
-
-  constructor(retryAfter: number) {
-    super('RATE_LIMITED', 'Too many requests. Please try again later.');
-    this.retryAfter = retryAfter;
-  }
-
-  override toBody(): ErrorBody {
-    return { ...super.toBody(), retry_after: this.retryAfter };
-  }
-}
 
 /** What Fastify's own error codes mean to a caller. */
 const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {

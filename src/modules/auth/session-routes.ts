@@ -2,8 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { CertMateError } from '../../errors.js';
-import { RateLimitError } from '../../http/problem.js';
+import { CertMateError, RateLimitError } from '../../errors.js';
 import { actorOf, callerOf, type Principal } from '../../http/request.js';
 import { beginSession, keepSession } from '../../http/sessions.js';
 import type { Holder } from './records.js';

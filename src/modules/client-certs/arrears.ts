@@ -3,7 +3,7 @@
  * kept until it can be, in the order in which it came.
  */
 import { timestamp } from '../../clock.js';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, SavedAlready } from '../../errors.js';
 import type { AuditEvent } from '../../types.js';
 import type { LifecycleParts } from './parts.js';
 
@@ -70,5 +70,5 @@ export function followsLater(saved: string, follows: string, cause: unknown): un
   if (!canFollow(cause)) return cause;
   const why = cause.code === 'STORAGE_FULL' ? 'the disk is full' : 'CertMate cannot write to its data directory now';
   const message = `${saved}, but ${why}: ${follows} as soon as that has changed. Do not repeat the call.`;
-  return new CertMateError(cause.code, message, { cause });
+  return new SavedAlready(cause.code, message, { cause });
 }

@@ -48,7 +48,9 @@ export async function issue(
   const serial = newSerial(randomBytes(16));
   await announce?.({ identifier, serial_number: serial });
   const subject = encodeSubject(identity.subject);
-  const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
+  const key = csr
+    ? keyOfRequest(csr)
+    : await keyMadeHere(await keys.generate(keyType, actor.user), subject, identity.names);
   const now = clock.now();
   const lifetime = lifetimeOf(validity, now, authority.limits.validity);
   const { subjectPublicKeyInfo } = key;

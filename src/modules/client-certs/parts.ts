@@ -73,8 +73,8 @@ export interface IssuingProfile {
 export interface LifecycleParts {
   store: Store;
   authority: Issuer;
-  /** Makes private keys, off the event loop. */
-  keys: { generate(type: KeyType): Promise<KeyObject> };
+  /** Makes private keys, off the event loop; callers take turns where keys have to be waited for. */
+  keys: { generate(type: KeyType, caller: string): Promise<KeyObject> };
   /** Reads CSRs and verifies them, off the event loop. */
   requests: {
     read(csr: string): Promise<CertificationRequest>;

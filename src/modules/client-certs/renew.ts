@@ -60,7 +60,7 @@ export async function renew(
     names: certificate.subjectAltNames.map(encodeGeneralName),
     purposes: extendedKeyUsagesOf(present),
   });
-  const key = await keyFor(parts, present, certificate, request);
+  const key = await keyFor(parts, present, certificate, request, actor);
   const { algorithm } = publicKeyFacts(key.subjectPublicKeyInfo);
   const { pem, facts } = await certify(parts, {
     subject: certificate.subject,
@@ -177,13 +177,14 @@ async function keyFor(
   record: CertificateRecord,
   { subject, subjectAltNames, subjectPublicKeyInfo }: Certificate,
   { csr, reuse_key }: RenewalRequest,
+  { user }: Actor,
 ): Promise<RenewedKey> {
   if (csr !== undefined) {
     const key = keyOfRequest(await requests.read(csr));
     blockedKeys.assertAllowed(key.subjectPublicKeyInfo);
     return key;
   }
-  if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record)), subject, subjectAltNames);
+  if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record), user), subject, subjectAltNames);
   // It was certified once, perhaps elsewhere, perhaps before its weakness was known.
   await requests.assertAcceptable(subjectPublicKeyInfo);
   blockedKeys.assertAllowed(subjectPublicKeyInfo);

@@ -2,11 +2,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+
 import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, RateLimitError } from '../../errors.js';
+
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
-import { errorHandler, RateLimitError } from '../../http/problem.js';
+import { errorHandler } from '../../http/problem.js';
 import { OCSP_ERROR } from '../../pki/ocsp.js';
 import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';

@@ -8,8 +8,8 @@ import rateLimiter from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import { callerAddress } from '../../address.js';
+import { RateLimitError } from '../../errors.js';
 import type { LimitClass } from '../../http/access.js';
-import { RateLimitError } from '../../http/problem.js';
 import { RelyingParties, type ServersClass } from './relying-parties.js';
 import { CallCounter, type Standing } from './windows.js';
 
