@@ -77,8 +77,8 @@ export const rateLimit = plugin(
       number
     >;
     app.decorate('refusedCalls', refused);
-    const servers = new RelyingParties({ limits: app.rateLimits, refused, exempt, now, log: app.log });
-    app.health.add('relying_parties', () => servers.check());
+    const onFirstRefusal = () => app.health.add('relying_parties', () => servers.check());
+    const servers = new RelyingParties({ limits: app.rateLimits, refused, exempt, now, log: app.log, onFirstRefusal });
     if (!enabled) {
       app.decorate('admission', () => '');
       app.decorate('maySign', () => true);

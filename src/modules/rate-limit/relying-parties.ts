@@ -17,6 +17,8 @@ export interface RelyingPartyParts {
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
   log: { warn(details: object, message: string): void };
+  /** Told of the first refusal: from then on `check` has something to say. */
+  onFirstRefusal: () => void;
 }
 
 /** /health speaks of a refusal for so long (ms); the log names an address at most once in so long. */
@@ -66,8 +68,9 @@ export class RelyingParties {
   }
 
   #refuse(ip: string, kind: ServersClass): void {
-    const { refused, now, log } = this.#parts;
+    const { refused, now, log, onFirstRefusal } = this.#parts;
     refused[kind] += 1;
+    if (this.#lastRefusal === null) onFirstRefusal();
     this.#lastRefusal = now();
     if (now() < this.#namedUntil) return;
     this.#namedUntil = now() + NAMED_AGAIN;
