@@ -1,5 +1,5 @@
 /** What counts as one address. */
-import { isIPv6, SocketAddress } from 'node:net';
+import { BlockList, isIPv6, SocketAddress } from 'node:net';
 
 /**
  * The address itself for IPv4, also where it comes mapped into IPv6; for IPv6 its network of 64 bits, which is the least
@@ -16,6 +16,24 @@ export function callerAddress(ip: string): string {
   const after = tail === undefined ? [] : groupsOf(tail);
   const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
   return `${[...before, ...zeros, ...after].slice(0, 4).join(':')}::/64`;
+}
+
+/**
+ * Tells whether an address is in one of these networks; IPv4 also where it comes mapped into IPv6.
+ * @param networks CIDRs or single addresses, checked before
+ */
+export function inNetworks(networks: readonly string[]): (ip: string) => boolean {
+  if (networks.length === 0) return () => false;
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', prefix] = network.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    list.addSubnet(address, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family);
+  }
+  return (ip) => {
+    const address = ip.replace(/%.*$/, '');
+    return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  };
 }
 
 /** Groups of 16 bits; a dotted end stands for two. */

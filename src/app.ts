@@ -141,7 +141,12 @@ async function assemble(
   await app.register(sessions, { publicUrl, clock });
   await app.register(auth, { dataDir, clock, apiToken });
   if (operator !== undefined) await app.register(atTheMachine, { user: operator });
-  await app.register(rateLimit, { enabled: config.rateLimits, limits: app.settings.current.rate_limits });
+  const { rateLimits: enabled, relyingParties } = config;
+  await app.register(rateLimit, {
+    enabled,
+    limits: app.settings.current.rate_limits,
+    relyingParties: relyingParties ?? [],
+  });
   app.settings.subscribe(({ rate_limits }) => Object.assign(app.rateLimits, rate_limits));
   await app.register(batch);
   await app.register(monitoring);

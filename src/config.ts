@@ -46,6 +46,8 @@ export interface Config {
   rateLimits: boolean;
   /** Addresses or CIDRs whose X-Forwarded-* is believed; null trusts nobody. */
   trustProxy: string[] | null;
+  /** Addresses or CIDRs of servers that check certificates: their calls are not limited; null: none. */
+  relyingParties: string[] | null;
   /** Size in MiB, and age in days (0 for any), at which a file of the audit log is closed. */
   auditMaxMb: number;
   auditMaxDays: number;
@@ -75,7 +77,7 @@ const publicUrl = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-const proxies = z.string().transform((text, context) => {
+const networks = z.string().transform((text, context) => {
   const addresses = text.split(',').map((entry) => entry.trim());
   for (const address of addresses) {
     const [host = '', prefix, ...rest] = address.split('/');
@@ -137,7 +139,8 @@ const settings = z.object({
   CERTMATE_CRL_HOURS: wholeNumber(1, 8760).default(168),
   CERTMATE_OCSP_HOURS: wholeNumber(1, 720).default(24),
   CERTMATE_RATE_LIMITS: flag.default(true),
-  CERTMATE_TRUST_PROXY: proxies.optional(),
+  CERTMATE_TRUST_PROXY: networks.optional(),
+  CERTMATE_RELYING_PARTIES: networks.optional(),
   CERTMATE_AUDIT_MAX_MB: wholeNumber(1, 1024).default(64),
   CERTMATE_AUDIT_MAX_DAYS: wholeNumber(0, 3650).default(0),
   CERTMATE_LOG_FILE: flag.default(false),
@@ -184,6 +187,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ocspHours: s.CERTMATE_OCSP_HOURS,
     rateLimits: s.CERTMATE_RATE_LIMITS,
     trustProxy: s.CERTMATE_TRUST_PROXY ?? null,
+    relyingParties: s.CERTMATE_RELYING_PARTIES ?? null,
     auditMaxMb: s.CERTMATE_AUDIT_MAX_MB,
     auditMaxDays: s.CERTMATE_AUDIT_MAX_DAYS,
     logFile: s.CERTMATE_LOG_FILE,

@@ -82,6 +82,25 @@ export class CertMateError extends Error {
   }
 }
 
+/** A refusal for asking too often; the seconds to wait go into the body and the `Retry-After` header. */
+export class RateLimitError extends CertMateError {
+  /** Whole seconds until the next call is welcome. */
+  readonly retryAfter: number;
+
+  /** @param more what else there is to say, as a sentence */
+  constructor(retryAfter: number, more = '') {
+    super('RATE_LIMITED', `Too many requests. Please try again later.${more === '' ? '' : ` ${more}`}`);
+    this.retryAfter = retryAfter;
+  }
+
+  override toBody(): ErrorBody {
+    return { ...super.toBody(), retry_after: this.retryAfter };
+  }
+}
+
+/** An error of a call whose change is saved, while something that belongs to it is written later by itself. */
+export class SavedAlready extends CertMateError {}
+
 /** A reason not to start. `main` prints its one line and leaves with exit code 1; nothing on disk has been touched. */
 export class StartupError extends Error {
   override readonly name = 'StartupError';

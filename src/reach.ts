@@ -13,23 +13,39 @@ export function isWithinReach(reach: Reach | null | undefined, { cert_usage, ide
   return isUsageWithinReach(reach, cert_usage) && isIdentifierWithinReach(reach, identifier);
 }
 
-/** @throws CertMateError FORBIDDEN */
-export function assertWithinReach({ reach }: Pick<Actor, 'reach'>, { cert_usage, identifier }: Reachable): void {
-  assertUsageWithinReach({ reach }, cert_usage);
-  if (isIdentifierWithinReach(reach, identifier)) return;
-  throw new CertMateError(
-    'FORBIDDEN',
-    `This API key may not touch "${identifier}": it is limited to identifiers like ${listed(reach?.identifiers)}.`,
-  );
+/**
+ * Something that is there and out of the caller's reach. The caller is told what they would be told if it were not there; the
+ * audit trail is told the reason.
+ */
+export class OutOfReach extends CertMateError {
+  readonly reason: string;
+
+  /** @param message that of the NOT_FOUND which the caller would get if it did not exist */
+  constructor(message: string, reason: string) {
+    super('NOT_FOUND', message);
+    this.reason = reason;
+  }
+}
+
+/**
+ * For something that exists.
+ * @param message that of the NOT_FOUND which the caller would get if it did not exist
+ * @throws OutOfReach
+ */
+export function assertFound({ reach }: Pick<Actor, 'reach'>, found: Reachable, message: string): void {
+  const reason = limitOn(reach, found);
+  if (reason !== null) throw new OutOfReach(message, reason);
+}
+
+/** For something that is to be made. @throws CertMateError FORBIDDEN */
+export function assertWithinReach({ reach }: Pick<Actor, 'reach'>, wanted: Reachable): void {
+  const reason = limitOn(reach, wanted);
+  if (reason !== null) throw new CertMateError('FORBIDDEN', reason);
 }
 
 /** For what is known of a certificate before it has an identifier. @throws CertMateError FORBIDDEN */
 export function assertUsageWithinReach({ reach }: Pick<Actor, 'reach'>, usage: string): void {
-  if (isUsageWithinReach(reach, usage)) return;
-  throw new CertMateError(
-    'FORBIDDEN',
-    `This API key may not touch certificates of the usage "${usage}": it is limited to ${listed(reach?.usages)}.`,
-  );
+  if (!isUsageWithinReach(reach, usage)) throw new CertMateError('FORBIDDEN', usageLimit(reach, usage));
 }
 
 /** Whether everything within `inner` is within `outer`. May say no where it would take long to find out. */
@@ -67,6 +83,17 @@ function isUsageWithinReach(reach: Reach | null | undefined, usage: string): boo
 
 function isIdentifierWithinReach(reach: Reach | null | undefined, identifier: string): boolean {
   return reach?.identifiers?.some((pattern) => matchesPattern(pattern, identifier)) ?? true;
+}
+
+/** Which limit keeps a certificate out of reach, as a sentence; null if none does. */
+function limitOn(reach: Reach | null | undefined, { cert_usage, identifier }: Reachable): string | null {
+  if (!isUsageWithinReach(reach, cert_usage)) return usageLimit(reach, cert_usage);
+  if (isIdentifierWithinReach(reach, identifier)) return null;
+  return `This API key may not touch "${identifier}": it is limited to identifiers like ${listed(reach?.identifiers)}.`;
+}
+
+function usageLimit(reach: Reach | null | undefined, usage: string): string {
+  return `This API key may not touch certificates of the usage "${usage}": it is limited to ${listed(reach?.usages)}.`;
 }
 
 function listed(values: readonly string[] | null | undefined): string {

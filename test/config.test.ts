@@ -146,6 +146,8 @@ describe('settings', () => {
     ['CERTMATE_HOST', '[::1]'],
     ['CERTMATE_HOST', 'http://localhost'],
     ['CERTMATE_TRUST_PROXY', '1'],
+    ['CERTMATE_RELYING_PARTIES', 'nginx.example.com'],
+    ['CERTMATE_RELYING_PARTIES', '10.0.0.0/33'],
     ['CERTMATE_TRUST_PROXY', '10.0.0.0/33'],
     ['CERTMATE_AUDIT_MAX_MB', '0'],
     ['CERTMATE_AUDIT_MAX_DAYS', '-1'],

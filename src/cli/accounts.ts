@@ -58,9 +58,9 @@ export const keyCommand: Command = {
 export const keyRotateCommand: Command = {
   summary: 'replace the token of an API key; the new one is shown once',
   details: [
-    'The present token is refused at once. Name, role, limits and the keys that were made with it stay. Through a server, a',
-    'key may replace its own token and those of keys that it has made; users with the role admin, and the token of',
-    'CERTMATE_API_TOKEN, any.',
+    'The present token is refused at once, and the sessions that it began end. Name, role, limits and the keys that were made',
+    'with it stay. Through a server, a key may replace its own token and those of keys that it has made; users with the role',
+    'admin, and the token of CERTMATE_API_TOKEN, any.',
   ],
   operands: { name: 'NAME|ID', least: 1, most: 1 },
   options: { ...JSON_FLAG, ...REMOTE },
@@ -71,16 +71,34 @@ export const keyRotateCommand: Command = {
     const made =
       remote === null
         ? await withAccounts(async ({ keys }) => {
-            const { token, key } = await keys.rotate(idOf(args.operand, keys.list()), maker(), whoIsHere());
-            return { ...key, token };
+            const id = idOf(args.operand, keys.list());
+            const { token, key, ended, offspring } = await keys.rotate(id, maker(), null, whoIsHere());
+            return { ...key, token, sessions_ended: ended, offspring };
           })
         : await rotateThere(remote, args.operand);
-    if (args.flag('json')) printJson(made);
-    else print(made.token);
+    if (args.flag('json')) return printJson(made);
+    print(made.token);
+    note(endedText(made.sessions_ended));
+    if (made.offspring.length > 0) note(offspringText(made.offspring));
   },
 };
 
-async function rotateThere(remote: Remote, name: string): Promise<{ token: string }> {
+interface Rotated {
+  token: string;
+  sessions_ended: number;
+  offspring: readonly Named[];
+}
+
+function endedText(count: number): string {
+  return `Sessions ended: ${count}.`;
+}
+
+function offspringText(keys: readonly Named[]): string {
+  const names = keys.map(({ name }) => name).join(', ');
+  return `Keys that were made with it stay: ${names}. Delete those that you do not know.`;
+}
+
+async function rotateThere(remote: Remote, name: string): Promise<Rotated> {
   const api = new Api(remoteTransport(remote), note);
   try {
     // Keys without the role admin cannot see others: they name themselves by their id.

@@ -8,6 +8,7 @@ import type { KeyObject } from 'node:crypto';
 import { Piscina } from 'piscina';
 import { CertMateError } from '../errors.js';
 import type { KeyType } from '../types.js';
+import { Turns } from './turns.js';
 
 /** An idle worker thread is let go after this long (ms). */
 const IDLE_TIMEOUT = 60_000;
@@ -21,14 +22,14 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** Makes private keys, in the order asked for within each lane. */
+/** Makes private keys: quick ones in the order asked for, RSA keys for one caller after the other. */
 export class KeyGenerator {
   readonly #threads: number;
   readonly #ready: number;
   readonly #slow: Piscina<KeyType[], KeyObject[]>;
   readonly #quick: Piscina<KeyType[], KeyObject[]>;
-  /** RSA requests that no thread works on yet, oldest first. */
-  readonly #waiting: Waiter[] = [];
+  /** RSA requests that no thread works on yet. */
+  readonly #waiting = new Turns<Waiter>();
   /** Requests for quick keys that are not on their way yet, oldest first. */
   #quickWaiting: Waiter[] = [];
   #quickBusy = false;
@@ -52,9 +53,10 @@ export class KeyGenerator {
 
   /**
    * One new private key, from the stock if there is one.
+   * @param caller whose turn it uses up where RSA keys are waited for
    * @throws CertMateError UNAVAILABLE once `close` was called, also for requests still waiting then
    */
-  generate(type: KeyType): Promise<KeyObject> {
+  generate(type: KeyType, caller = ''): Promise<KeyObject> {
     if (this.#closed) return Promise.reject(closing());
     if (!isRsa(type)) {
       return new Promise((resolve, reject) => {
@@ -68,7 +70,7 @@ export class KeyGenerator {
       return Promise.resolve(stocked);
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ type, resolve, reject });
+      this.#waiting.push(caller, { type, resolve, reject });
       this.#advance();
     });
   }
@@ -92,7 +94,7 @@ export class KeyGenerator {
 
   /** How many requests wait that nobody works on yet. */
   get waiting(): { rsa: number; quick: number } {
-    return { rsa: this.#waiting.length, quick: this.#quickWaiting.length };
+    return { rsa: this.#waiting.size, quick: this.#quickWaiting.length };
   }
 
   /**
@@ -102,7 +104,7 @@ export class KeyGenerator {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stock.clear();
-    for (const waiter of [...this.#waiting.splice(0), ...this.#quickWaiting.splice(0)]) waiter.reject(closing());
+    for (const waiter of [...this.#waiting.drain(), ...this.#quickWaiting.splice(0)]) waiter.reject(closing());
     await Promise.all([this.#slow.destroy(), this.#quick.destroy()]);
   }
 
@@ -136,7 +138,7 @@ export class KeyGenerator {
 
   /** A request that arrived while this key was being made for the stock gets it at once, if it is its turn. */
   #stockOrServe(type: KeyType, key: KeyObject): void {
-    if (this.#waiting[0]?.type === type) this.#waiting.shift()?.resolve(key);
+    if (this.#waiting.peek()?.type === type) this.#waiting.shift()?.resolve(key);
     else this.#stock.get(type)?.push(key);
   }
 

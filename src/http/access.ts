@@ -7,12 +7,26 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import plugin from 'fastify-plugin';
 import { CertMateError } from '../errors.js';
+import { OutOfReach } from '../reach.js';
 import type { AuditEvent, Role } from '../types.js';
 import { toProblem } from './problem.js';
 import { actorOf } from './request.js';
 
-/** The classes of rate limit; the numbers belong to modules/rate-limit. `none` escapes the ceiling as well. */
-export type LimitClass = 'default' | 'create' | 'renew' | 'batch' | 'ocsp' | 'crl' | 'login' | 'none';
+/**
+ * The classes of rate limit; the numbers belong to modules/rate-limit. `ocsp_der` and `crl_download` are what servers ask that
+ * check certificates, each of which is one address for all its clients: they escape the ceiling. So does `none`.
+ */
+export type LimitClass =
+  | 'default'
+  | 'create'
+  | 'renew'
+  | 'batch'
+  | 'ocsp'
+  | 'ocsp_der'
+  | 'crl'
+  | 'crl_download'
+  | 'login'
+  | 'none';
 
 export interface AccessRow {
   /** The least role that may call it; `public` needs no credentials at all. */
@@ -101,14 +115,14 @@ export const ACCESS: AccessTable = {
   'PUT /api/profiles/:name': admin,
   'DELETE /api/profiles/:name': admin,
 
-  'POST /api/ocsp': open('ocsp'),
-  'GET /api/ocsp': open('ocsp'),
-  'GET /api/ocsp/*': open('ocsp'),
+  'POST /api/ocsp': open('ocsp_der'),
+  'GET /api/ocsp': open('ocsp_der'),
+  'GET /api/ocsp/*': open('ocsp_der'),
   'GET /api/ocsp/status/:serial': open('ocsp'),
   'GET /api/crl/info': open('crl'),
   'GET /api/crl/download/info': open('crl'),
-  'GET /api/crl/download/pem': open('crl'),
-  'GET /api/crl/download/der': open('crl'),
+  'GET /api/crl/download/pem': open('crl_download'),
+  'GET /api/crl/download/der': open('crl_download'),
   'GET /api/ca': open('default'),
   'GET /api/ca/download/pem': open('default'),
   'GET /api/ca/download/der': open('default'),
@@ -242,7 +256,10 @@ export const access = plugin(
     const record = async (request: FastifyRequest, _reply: unknown, error: unknown): Promise<void> => {
       const problem = toProblem(error);
       // Every visit to a page without a session is a 401: a way to /login, not an attempt at something.
-      const denied = problem.status === 403 || (problem.status === 401 && request.url.startsWith('/api/'));
+      const denied =
+        problem instanceof OutOfReach ||
+        problem.status === 403 ||
+        (problem.status === 401 && request.url.startsWith('/api/'));
       if (denied && problem.code !== 'PASSWORD_CHANGE_REQUIRED') await recordDenial(request, app.denials, problem);
     };
     app.decorate('allowedMethods', (path: string) => [
@@ -312,7 +329,7 @@ async function recordDenial(
       status: 'denied',
       actor: actorOf(request),
       details: { path: request.url.split('?', 1)[0], status: problem.status },
-      error: problem.message,
+      error: problem instanceof OutOfReach ? problem.reason : problem.message,
     });
   } catch (error) {
     // The call is refused in any case; a full disk must not turn the refusal into something else.

@@ -51,6 +51,7 @@ export const EXAMPLES: Readonly<Record<string, object>> = {
   },
   'PUT /api/profiles/{name}': { description: 'Short-lived certificates for CI jobs.', lifetime: { default_hours: 8 } },
   'POST /api/keys': { name: 'ci', role: 'operator', expires_at: null, allowed_usages: ['vpn'] },
+  'POST /api/keys/{id}/rotate': {},
   'POST /api/users': { name: 'carol', role: 'operator' },
   'PATCH /api/users/{id}': { role: 'viewer' },
   'POST /api/auth/login': { username: 'carol', password: 'correct horse battery' },

@@ -43,7 +43,7 @@ const ERROR_TEXT: Record<number, string> = {
   429: 'Asked too often; see Retry-After',
   500: 'Something went wrong here',
   503: 'Not able to serve now',
-  507: 'The disk is full; nothing was saved',
+  507: 'The disk is full; the message says whether nothing was saved or what is in force already',
 };
 
 /** The explorer's own policy: its scripts are files, its styles partly inline. */

@@ -1,6 +1,6 @@
 /** What a page says when something went wrong. */
-import { ERRORS, type ErrorCode } from '../errors.js';
-import { RateLimitError, toProblem } from './problem.js';
+import { ERRORS, type ErrorCode, RateLimitError } from '../errors.js';
+import { toProblem } from './problem.js';
 
 export interface PageError {
   code: ErrorCode;

@@ -10,12 +10,15 @@ import view from '@fastify/view';
 import { Eta } from 'eta';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { packageRoot } from '../config.js';
+import { CertMateError } from '../errors.js';
 import { addFlash, type Flash, takeFlash } from './flash.js';
+import { isLoginFormToken, loginFormToken } from './login-form.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
 import { isApiUrl, notFoundHandler } from './not-found.js';
 import { pageError } from './page-error.js';
 import { errorHandler } from './problem.js';
-import { type Account, resumeSession, useSessions } from './sessions.js';
+import type { Principal } from './request.js';
+import { resumeSession, useSessions } from './sessions.js';
 import { keptView } from './view-cookie.js';
 
 export interface PagesOptions {
@@ -51,7 +54,7 @@ export interface Site {
   /** What the action before this page has to say. */
   flash: Flash | null;
   theme: Theme;
-  visitor: Account | null;
+  visitor: Principal | null;
   /** Empty where no form can be sent. */
   csrf: string;
   /** The page to come back to after changing the theme. */
@@ -149,7 +152,7 @@ async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appe
       flash: takeFlash(request),
       theme: readTheme(request.cookies?.['theme']),
       visitor,
-      csrf: request.session && (request.principal !== null || section === 'login') ? this.generateCsrf() : '',
+      csrf: csrfToken(request, this, section),
       here: request.method === 'GET' ? request.url : '/',
     };
     return this.view(template, { ...model, site });
@@ -163,8 +166,18 @@ async function addCsrfProtection(app: FastifyInstance): Promise<void> {
   });
   app.addHook('preValidation', (request, reply, done) => {
     if (request.method === 'GET' || request.method === 'HEAD' || request.is404) done();
-    else app.csrfProtection(request, reply, done);
+    else if (request.principal !== null) app.csrfProtection(request, reply, done);
+    else if (isLoginFormToken(request, (request.body as { _csrf?: unknown } | null)?._csrf)) done();
+    else done(new CertMateError('CSRF', 'The form has expired. Load the page again.'));
   });
+}
+
+/** The CSRF token for the forms of a page; empty where no form can be sent. */
+function csrfToken(request: FastifyRequest, reply: FastifyReply, section: string): string {
+  // Absent where a request was refused before its session was looked up.
+  if (!request.session) return '';
+  if (request.principal !== null) return reply.generateCsrf();
+  return section === 'login' ? loginFormToken(request, reply) : '';
 }
 
 /** The login page, with the way back to a page that was asked for. */

@@ -58,7 +58,7 @@ export interface PlainRequest extends Fields {
 }
 
 export class PlainRequestReader {
-  readonly #known = new Map<string, Fields | null>();
+  readonly #known = new Map<string, Fields>();
 
   /**
    * @param text octets as they came, one character each
@@ -86,9 +86,13 @@ export class PlainRequestReader {
   #fields(lines: string): Fields | null {
     const known = this.#known.get(lines);
     if (known !== undefined) return known;
-    const fields = fieldsIn(lines);
+    // A copy: the lines are a piece of all that came with them, and would keep that in memory.
+    const copy = Buffer.from(lines, 'latin1').toString('latin1');
+    const fields = fieldsIn(copy);
+    // A head with an id of its own does not come twice; an unusual one is the full parser's from then on.
+    if (fields === null || fields.requestId !== null) return fields;
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
-    this.#known.set(lines, fields);
+    this.#known.set(copy, fields);
     return fields;
   }
 }

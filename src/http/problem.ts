@@ -2,23 +2,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { CertMateError, type ErrorBody, type ErrorCode, type ErrorDetail } from '../errors.js';
+
+import { CertMateError, type ErrorCode, type ErrorDetail, RateLimitError } from '../errors.js';
 import { unsupportedType } from './body-types.js';
 
-/** A refusal for asking too often; the seconds to wait go into the body and the `Retry-After` header. */
-export class RateLimitError extends CertMateError {
-  /** Whole seconds until the next call is welcome. */
-  readonly retryAfter: number;
-
-  constructor(retryAfter: number) {
-    super('RATE_LIMITED', 'Too many requests. Please try again later.');
-    this.retryAfter = retryAfter;
-  }
-
-  override toBody(): ErrorBody {
-    return { ...super.toBody(), retry_after: this.retryAfter };
-  }
-}
+import { afterOpenAnswers, hasBegunAnswer } from './pipelining.js';
 
 /** What Fastify's own error codes mean to a caller. */
 const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {
@@ -112,12 +100,22 @@ export function frameworkErrors(error: FastifyError, request: FastifyRequest, re
   errorHandler(error, request, reply);
 }
 
-/** Fastify's `clientErrorHandler`: bytes that are not HTTP, answered on the bare socket in the same shape. */
+/**
+ * Fastify's `clientErrorHandler`: bytes that are not HTTP, answered on the bare socket in the same shape, once the requests before
+ * them have been answered. The connection ends with it.
+ */
 export function clientErrorHandler(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
+  afterOpenAnswers(socket, () => {
+    if (socket.writable && !hasBegunAnswer(socket)) refuse(error, socket);
+    else socket.destroySoon();
+  });
+}
+
+function refuse(error: Error & { code?: string }, socket: Socket): void {
   const [code, message] = CONNECTION_ERRORS[error.code ?? ''] ?? NOT_HTTP;
   const problem = new CertMateError(code, message);
   const body = JSON.stringify(problem.toBody());

@@ -9,6 +9,7 @@ import {
 } from 'fastify';
 import type { Config } from '../config.js';
 import type { Lane } from './lane.js';
+import { keepAnswersApart } from './pipelining.js';
 import { clientErrorHandler, frameworkErrors } from './problem.js';
 import { requestId } from './request.js';
 import type { SecureServers } from './secure-servers.js';
@@ -62,6 +63,7 @@ export function createPatientServer(
     secure === null
       ? createServer(options, listener)
       : secure.create({ ...options, handshakeTimeout: patience.headers }, listener);
+  keepAnswersApart(server);
   server.keepAliveTimeout = patience.keepAlive;
   server.requestTimeout = patience.request;
   server.setTimeout(patience.silence);
@@ -125,4 +127,4 @@ class RequestLog extends LogController {
   }
 }
 
-const QUIET = new Set(['ocsp', 'crl', 'none']);
+const QUIET = new Set(['ocsp', 'ocsp_der', 'crl', 'crl_download', 'none']);

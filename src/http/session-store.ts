@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface Session {
     /** The id of the user or token that signed in; the role is looked up anew on each request. */
     principalId?: string;
+    /** The account's stamp at sign-in: a session ends with the password or token that began it. */
+    stamp?: string;
   }
 }
 
@@ -23,23 +25,23 @@ export interface SessionLimits {
   idleMinutes: number;
   /** A session is over so many minutes after sign-in, used or not. */
   lifetimeMinutes: number;
-  /** How many signed-in sessions are kept; beyond it the oldest ends. */
+  /** How many sessions one account has; beyond it the account's oldest ends. */
+  perAccount: number;
+  /** How many sessions are kept in all; beyond it the oldest ends. */
   signedIn: number;
-  /** How many sessions of visitors who have not signed in are kept. */
-  anonymous: number;
 }
 
-const LIMITS: SessionLimits = { idleMinutes: 120, lifetimeMinutes: 12 * 60, signedIn: 2000, anonymous: 2000 };
+const LIMITS: SessionLimits = { idleMinutes: 120, lifetimeMinutes: 12 * 60, perAccount: 20, signedIn: 10_000 };
 
 /**
- * Two shelves, so that a flood of visitors to the login page cannot push out anybody who has signed in. An id that was
- * ended stays ended: a slower request of the same session that saves it later does not bring it back.
+ * Keeps sessions of callers who have signed in, and of no others: visitors of the login page cost no memory here. An id that
+ * was ended stays ended: a slower request of the same session that saves it later does not bring it back.
  */
 export class MemorySessionStore implements SessionStore {
   readonly #clock: Clock;
   readonly #limits: SessionLimits;
-  readonly #signedIn = new Map<string, Entry>();
-  readonly #anonymous = new Map<string, Entry>();
+  /** In the order in which they began. */
+  readonly #sessions = new Map<string, Entry>();
   readonly #ended = new Set<string>();
 
   constructor(clock: Clock, limits: Partial<SessionLimits> = {}) {
@@ -47,32 +49,26 @@ export class MemorySessionStore implements SessionStore {
     this.#limits = { ...LIMITS, ...limits };
   }
 
-  /** Live sessions of both kinds. */
+  /** Live sessions. */
   get size(): number {
-    return this.#signedIn.size + this.#anonymous.size;
+    return this.#sessions.size;
   }
 
   set(id: string, session: Session, callback: (error?: unknown) => void): void {
-    if (!this.#ended.has(id)) {
+    if (session.principalId !== undefined && !this.#ended.has(id)) {
       const now = this.#clock.now().getTime();
-      const since = this.#find(id)?.since ?? now;
-      this.#forget(id);
-      const [shelf, room] =
-        session.principalId === undefined
-          ? [this.#anonymous, this.#limits.anonymous]
-          : [this.#signedIn, this.#limits.signedIn];
-      // A plain copy: the plugin's session object would keep its whole request in memory.
-      shelf.set(id, { session: plainCopy(session), since, lastUsed: now });
-      trim(shelf, room);
+      const since = this.#sessions.get(id)?.since ?? now;
+      this.#sessions.set(id, { session: plainCopy(session), since, lastUsed: now });
+      if (since === now) this.#endOldest(session.principalId);
     }
     callback();
   }
 
   get(id: string, callback: (error: unknown, session?: Session | null) => void): void {
-    const entry = this.#find(id);
+    const entry = this.#sessions.get(id);
     const now = this.#clock.now().getTime();
     if (entry === undefined || this.#isOver(entry, now)) {
-      this.#forget(id);
+      this.#end(id);
       callback(null, null);
       return;
     }
@@ -81,38 +77,44 @@ export class MemorySessionStore implements SessionStore {
   }
 
   destroy(id: string, callback: (error?: unknown) => void): void {
-    this.#forget(id);
-    this.#ended.add(id);
-    trim(this.#ended, this.#limits.signedIn);
+    this.#end(id);
     callback();
   }
 
-  /** Ends every session of whoever has this id, but for one; how many those were. */
+  /** Ends every session of this account, but for one; how many those were. */
   endOf(principalId: string, except?: string): number {
-    let ended = 0;
-    for (const [id, { session }] of this.#signedIn) {
-      if (session.principalId !== principalId || id === except) continue;
-      this.destroy(id, () => undefined);
-      ended += 1;
-    }
-    return ended;
+    const ids = this.#idsOf(principalId).filter((id) => id !== except);
+    for (const id of ids) this.#end(id);
+    return ids.length;
   }
 
   /** Drops what is over; called now and then so that abandoned sessions do not wait for the limits. */
   sweep(): void {
     const now = this.#clock.now().getTime();
-    for (const shelf of [this.#signedIn, this.#anonymous]) {
-      for (const [id, entry] of shelf) if (this.#isOver(entry, now)) shelf.delete(id);
+    for (const [id, entry] of this.#sessions) if (this.#isOver(entry, now)) this.#end(id);
+  }
+
+  /** Makes room: first among the sessions of the account that has just begun one, so that it ends its own. */
+  #endOldest(principalId: string): void {
+    for (const id of this.#idsOf(principalId).slice(0, -this.#limits.perAccount)) this.#end(id);
+    for (const id of this.#sessions.keys()) {
+      if (this.#sessions.size <= this.#limits.signedIn) return;
+      this.#end(id);
     }
   }
 
-  #find(id: string): Entry | undefined {
-    return this.#signedIn.get(id) ?? this.#anonymous.get(id);
+  /** Oldest first. */
+  #idsOf(principalId: string): string[] {
+    return [...this.#sessions].filter(([, { session }]) => session.principalId === principalId).map(([id]) => id);
   }
 
-  #forget(id: string): void {
-    this.#signedIn.delete(id);
-    this.#anonymous.delete(id);
+  #end(id: string): void {
+    if (!this.#sessions.delete(id)) return;
+    this.#ended.add(id);
+    for (const oldest of this.#ended) {
+      if (this.#ended.size <= this.#limits.signedIn) return;
+      this.#ended.delete(oldest);
+    }
   }
 
   #isOver({ since, lastUsed }: Entry, now: number): boolean {
@@ -121,15 +123,8 @@ export class MemorySessionStore implements SessionStore {
   }
 }
 
+/** What a session says. The plugin's own object holds its whole request too, under a symbol that a spread would copy. */
 function plainCopy(session: Session): Session {
   const { cookie } = session as Session & { cookie: { toJSON?: () => Session['cookie'] } };
-  return { ...session, cookie: cookie.toJSON?.() ?? cookie };
-}
-
-/** Maps and sets keep the order of insertion, so the first key is the oldest. */
-function trim(shelf: Map<string, unknown> | Set<string>, room: number): void {
-  for (const oldest of shelf.keys()) {
-    if (shelf.size <= room) return;
-    shelf.delete(oldest);
-  }
+  return { ...Object.fromEntries(Object.entries(session)), cookie: cookie.toJSON?.() ?? cookie } as Session;
 }

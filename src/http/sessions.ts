@@ -11,8 +11,11 @@ import type { Clock } from '../types.js';
 import type { Principal } from './request.js';
 import { MemorySessionStore } from './session-store.js';
 
-/** Whoever has an account. */
-export type Account = Omit<Principal, 'kind'>;
+/** A caller with an account. */
+export type Account = Omit<Principal, 'kind'> & {
+  /** Changes with the password or token that the account signs in with. */
+  stamp: string;
+};
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -70,14 +73,28 @@ export async function resumeSession(request: FastifyRequest): Promise<void> {
   const id = request.session.principalId;
   if (id === undefined) return;
   const account = request.server.sessions.principal(id, request.ip);
-  if (account === null) await request.session.regenerate();
-  else request.principal = { ...account, kind: 'session' };
+  if (account === null || account.stamp !== request.session.stamp) await request.session.regenerate();
+  else {
+    const { stamp: _stamp, ...holder } = account;
+    request.principal = { ...holder, kind: 'session' };
+  }
 }
 
-/** Signs somebody in, under a new id, so that one planted before is worth nothing. */
-export async function beginSession(request: FastifyRequest, { id }: Pick<Account, 'id'>): Promise<void> {
+/** Signs an account in, under a new id, so that one planted before is worth nothing. */
+export async function beginSession(
+  request: FastifyRequest,
+  { id, stamp }: Pick<Account, 'id' | 'stamp'>,
+): Promise<void> {
   await request.session.regenerate();
   request.session.principalId = id;
+  request.session.stamp = stamp;
+}
+
+/** Lets the session of this request go on after its own account has changed the password. */
+export function keepSession(request: FastifyRequest): void {
+  const { principalId } = request.session;
+  const account = principalId === undefined ? null : request.server.sessions.principal(principalId, request.ip);
+  if (account !== null) request.session.stamp = account.stamp;
 }
 
 /** Every cookie of a dashboard that is served over https is for https only, whatever the hop in front of us speaks. */

@@ -99,6 +99,17 @@ test('RSA keys are handed out in the order they were asked for', async (t) => {
   assert.deepEqual(order, [0, 1, 2]);
 });
 
+// Found by a stranger: behind another caller's RSA keys a single one waited 107 s.
+test('callers who wait for RSA keys take turns, each one’s keys in the order asked for', async (t) => {
+  const keys = new KeyGenerator();
+  t.after(() => keys.close());
+  const order: string[] = [];
+  const ask = (caller: string, n: number) => keys.generate('rsa-2048', caller).then(() => order.push(`${caller}${n}`));
+  await Promise.all([ask('a', 1), ask('a', 2), ask('a', 3), ask('a', 4), ask('b', 1), ask('b', 2), ask('c', 1)]);
+  // The first is begun at once, before anybody else asks.
+  assert.deepEqual(order, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
+});
+
 test('after close every request, waiting or new, is refused as unavailable', async () => {
   const keys = new KeyGenerator();
   const inFlight = assert.rejects(keys.generate('rsa-2048'), unavailable);

@@ -124,4 +124,98 @@ describe('a full disk', () => {
     await again.app.close();
     assert.deepEqual(await complaints(config), []);
   });
+
+  // Found by a stranger: a revocation that was saved, durable and in force was answered with "Nothing was saved", and no CRL
+  // followed when there was room again.
+  it('never makes a saved change look as if it had not happened; CRL and audit trail follow when there is room', async (t) => {
+    const disk = await smallDisk(t);
+    if (disk === null) return t.skip('only root can mount a small disk');
+    const config = await testConfig(t, {
+      CERTMATE_DATA_DIR: join(disk, 'data'),
+      CERTMATE_LOG_DIR: join(disk, 'logs'),
+    });
+    const { app, call, issue } = await build(t, { config });
+    t.after(() => app.close());
+    const handle = await open(join(disk, 'ballast'), 'w');
+    t.after(() => handle.close());
+    const ballast = new Ballast(handle);
+
+    const serials = new Map<string, string>();
+    const steps = ['revoke', 'hold', 'unhold', 'bulk', 'delete', 'renew'] as const;
+    const rounds = [8, 6, 4, 3, 2, 1, 0];
+    for (const step of steps) {
+      for (const [round] of rounds.entries()) {
+        const identifier = `${step}-${round}`;
+        serials.set(identifier, (await issue({ identifier }))['serial_number'] as string);
+        if (step !== 'unhold') continue;
+        await call('admin', {
+          method: 'POST',
+          url: `/api/client-certs/${identifier}/revoke`,
+          payload: { reason: 'certificateHold' },
+        });
+      }
+    }
+    const stateOf = async (identifier: string): Promise<string> =>
+      (await call('anonymous', { url: `/api/ocsp/status/${serials.get(identifier)}` })).json().certificate_status;
+    const requestOf = (step: (typeof steps)[number], identifier: string) => {
+      const url = `/api/client-certs/${identifier}`;
+      const post = (path: string, payload: object) => ({ method: 'POST' as const, url: path, payload });
+      if (step === 'delete') return { method: 'DELETE' as const, url };
+      if (step === 'renew') return post(`${url}/renew`, { revoke_previous: true });
+      if (step === 'bulk') return post('/api/client-certs/bulk/revoke', { identifiers: [identifier] });
+      if (step === 'unhold') return post(`${url}/unhold`, {});
+      return post(`${url}/revoke`, step === 'hold' ? { reason: 'certificateHold' } : {});
+    };
+
+    const inForce: string[] = [];
+    let late = 0;
+    const attempts = rounds.flatMap((pages, round) => steps.map((step) => ({ pages, round, step })));
+    // Up to one whose CRL is missing still.
+    for (const { pages, round, step } of attempts) {
+      if (late >= 3 && app.crl.isFailing) break;
+      const identifier = `${step}-${round}`;
+      const before = await stateOf(identifier);
+      await ballast.leave(pages);
+      const answer = await call('admin', requestOf(step, identifier));
+      const changed = (await stateOf(identifier)) !== before;
+      if (changed) inForce.push(identifier);
+      if (answer.statusCode < 300) {
+        // Of a bulk step each certificate has its own result.
+        if (step !== 'bulk' || answer.json().failed === 0) assert.ok(changed, `${identifier} was acknowledged`);
+        continue;
+      }
+      assert.deepEqual([answer.statusCode, answer.json().code], [507, 'STORAGE_FULL'], answer.body);
+      const { message } = answer.json();
+      if (!changed) {
+        assert.match(message, /^Nothing was saved: the disk is full/, identifier);
+        continue;
+      }
+      late += 1;
+      assert.match(message, / is (revoked|released|deleted|renewed)|are revoked/, identifier);
+      assert.match(message, /the disk is full: .* follows as soon as/, identifier);
+      assert.doesNotMatch(message, /Nothing was saved/, identifier);
+    }
+    assert.ok(late > 0, 'some changes were saved and not published');
+    assert.ok(app.crl.isFailing, 'nothing has followed yet');
+
+    await ballast.remove();
+    // Nothing is asked for: what is missing follows by itself. The time limit of the test ends the wait.
+    const listed = async () => {
+      const crl = readCrl((await call('anonymous', { url: '/api/crl/download/der' })).rawPayload);
+      return new Set(Array.from(crl.entries, ({ serial }) => serial));
+    };
+    const recorded = async () => {
+      const { entries } = (await call('admin', { url: '/api/audit?limit=500' })).json();
+      return new Set(entries.map(({ resource_id }: { resource_id: string }) => resource_id));
+    };
+    const isComplete = async () => {
+      const [crl, audit] = [await listed(), await recorded()];
+      return inForce.every(
+        (identifier) =>
+          crl.has(serials.get(identifier) as string) !== identifier.startsWith('unhold') && audit.has(identifier),
+      );
+    };
+    while (!(await isComplete())) await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal((await call('admin', { url: '/api/audit/verify' })).statusCode, 200);
+  });
 });

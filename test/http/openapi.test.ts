@@ -169,7 +169,9 @@ describe('every operation of the whole API', () => {
       assert.ok(json.example, name);
       const isUser = path.startsWith('/api/users');
       const user = { method: 'POST', url: '/api/users', payload: { name: `user-${sent}`, role: 'viewer' } } as const;
-      const id = isUser ? (await call('admin', user)).json().id : (await issue({ organization: 'Example' })).identifier;
+      const key = { method: 'POST', url: '/api/keys', payload: { name: `key-${sent}`, role: 'viewer' } } as const;
+      const made = isUser ? user : path.startsWith('/api/keys') ? key : null;
+      const id = made ? (await call('admin', made)).json().id : (await issue({ organization: 'Example' })).identifier;
       const url = path.replace('{id}', id).replace('{name}', 'ci-jobs');
       const answer = await call('admin', { method: method.toUpperCase() as 'POST', url, payload: json.example });
       sent += 1;

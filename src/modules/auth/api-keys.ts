@@ -19,6 +19,7 @@ import {
   OPERATOR,
   RANK,
   RESERVED,
+  stampOf,
 } from './records.js';
 
 export type TokenHolder = Holder & { kind: 'token' };
@@ -48,6 +49,25 @@ export interface ApiKeysOptions {
   audit: AuditSink;
   /** Whether to make an admin key where there has never been one. */
   firstKey: boolean;
+  /** Ends the sessions of a key; how many those were. */
+  endSessions: (id: string) => number;
+}
+
+/** A caller who wants another token for a key. */
+export interface Rotator extends Maker {
+  /** How they came, where they are a key or a user. */
+  kind?: 'token' | 'session';
+}
+
+/** What became of a key whose token was replaced. */
+export interface Rotation {
+  /** In this answer and nowhere else. */
+  token: string;
+  key: ApiKey;
+  /** How many sessions ended that the token before had begun. */
+  ended: number;
+  /** The keys that were made with it, and with those: they stay, and the key's holder should know each of them. */
+  offspring: ApiKey[];
 }
 
 const FILE = 'keys.json';
@@ -92,7 +112,7 @@ export class ApiKeys {
   /** Who holds this token; null if nobody does, or no longer. Costs one hash and one look-up. */
   authenticate(token: string): TokenHolder | null {
     const hash = hashToken(token);
-    if (this.#operatorHash !== null && equalHashes(hash, this.#operatorHash)) return operator();
+    if (this.#operatorHash !== null && equalHashes(hash, this.#operatorHash)) return operator(this.#operatorHash);
     // The map is searched by a hash of 256 random bits: how long that takes tells nothing about the token.
     const key = this.#byHash.get(hash);
     return key === undefined ? null : this.#holderOf(key);
@@ -100,7 +120,7 @@ export class ApiKeys {
 
   /** Who the key with this id belongs to, with its present role; null once it is removed, expired or worth nothing. */
   principal(id: string): TokenHolder | null {
-    if (id === OPERATOR) return this.#operatorHash === null ? null : operator();
+    if (id === OPERATOR) return this.#operatorHash === null ? null : operator(this.#operatorHash);
     const key = this.#byId.get(id);
     return key === undefined ? null : this.#holderOf(key);
   }
@@ -171,14 +191,15 @@ export class ApiKeys {
   }
 
   /**
-   * Gives a key another token; the present one is refused from then on. Everything else about it stays, and so do the keys
-   * that were made with it. The token is in the answer and nowhere else.
+   * Gives a key another token; the present one is refused from then on, and every session that it began ends. Everything else
+   * about it stays, and so do the keys that were made with it.
    * @param caller the key itself, whoever it descends from, or an administrator who is no key: a key that could replace any
    *   other token would outlive its own maker
+   * @param proof the present token: a session of the key itself has to show it, or a stolen session could take over the key
    * @param actor whom the audit trail names
    * @throws CertMateError FORBIDDEN, NOT_FOUND, CONFLICT for one that has expired
    */
-  rotate(id: string, caller: Maker, actor: Actor): Promise<{ token: string; key: ApiKey }> {
+  rotate(id: string, caller: Rotator, proof: string | null, actor: Actor): Promise<Rotation> {
     return this.#options.exclusively(async () => {
       const key = this.#byId.get(id);
       if (key === undefined) throw new CertMateError('NOT_FOUND', `There is no API key ${id}.`);
@@ -191,11 +212,14 @@ export class ApiKeys {
       if (key.expires_at !== null && new Date(key.expires_at) <= this.#options.clock.now()) {
         throw new CertMateError('CONFLICT', `The API key ${key.name} has expired. Make another one.`);
       }
+      if (caller.kind === 'session' && caller.id === id) assertProven(key, proof);
       const token = newToken();
       const rotated: StoredKey = { ...key, prefix: token.slice(0, SHOWN), hash: hashToken(token) };
       await this.#save(this.#keys.map((other) => (other === key ? rotated : other)));
-      await this.#record('key_rotate', rotated, actor);
-      return { token, key: this.#shown(rotated) };
+      const ended = this.#options.endSessions(id);
+      await this.#record('key_rotate', rotated, actor, { sessions_ended: ended });
+      const offspring = this.#keys.filter((other) => this.#descends(other, id)).map((other) => this.#shown(other));
+      return { token, key: this.#shown(rotated), ended, offspring };
     });
   }
 
@@ -203,14 +227,20 @@ export class ApiKeys {
     if (caller.id === id) return true;
     const asKey = caller.id === undefined ? undefined : this.#byId.get(caller.id);
     if (asKey === undefined) return caller.role === 'admin';
-    for (let maker = this.#byId.get(id)?.made_by; maker != null; maker = this.#byId.get(maker)?.made_by) {
-      if (maker === asKey.id) return true;
+    const key = this.#byId.get(id);
+    return key !== undefined && this.#descends(key, asKey.id);
+  }
+
+  /** Whether a key was made with this one, or with one that was. */
+  #descends(key: StoredKey, ancestor: string): boolean {
+    for (let maker = key.made_by; maker !== null; maker = this.#byId.get(maker)?.made_by ?? null) {
+      if (maker === ancestor) return true;
     }
     return false;
   }
 
   /**
-   * Removes a key; its token is refused from then on, and so are those of the keys that were made with it.
+   * Removes a key; its token is refused from then on, and so are those of the keys that were made with it. Their sessions end.
    * @param actor whom the audit trail names; null leaves no line
    * @throws CertMateError NOT_FOUND, CONFLICT for the last way in as an administrator
    */
@@ -226,9 +256,11 @@ export class ApiKeys {
         );
       }
       const shown = this.#shown(key);
+      const offspring = this.#keys.filter((other) => this.#descends(other, id));
       await this.#save(left);
       this.#options.lastUsed.forget(id);
-      await this.#record('key_delete', key, actor);
+      const counts = [key, ...offspring].map((gone) => this.#options.endSessions(gone.id));
+      await this.#record('key_delete', key, actor, { sessions_ended: counts.reduce((sum, count) => sum + count, 0) });
       return shown;
     });
   }
@@ -254,7 +286,8 @@ export class ApiKeys {
     const role = this.#worth(key);
     if (role === null) return null;
     const { id, name } = key;
-    return { id, name, role, kind: 'token', reach: this.#reaches.get(id) ?? null, ...WITHOUT_PASSWORD };
+    const reach = this.#reaches.get(id) ?? null;
+    return { id, name, role, kind: 'token', reach, stamp: stampOf(key.hash), ...WITHOUT_PASSWORD };
   }
 
   #shown({ hash: _hash, made_by: _madeBy, ...key }: StoredKey): ApiKey {
@@ -281,7 +314,12 @@ export class ApiKeys {
     );
   }
 
-  async #record(operation: AuditOperation, key: StoredKey, actor: Actor | null): Promise<void> {
+  async #record(
+    operation: AuditOperation,
+    key: StoredKey,
+    actor: Actor | null,
+    more: Record<string, unknown> = {},
+  ): Promise<void> {
     if (actor === null) return;
     const { id, name, role, expires_at, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
     const limits = isLimited(key) ? { allowed_usages, allowed_identifiers, allowed_cidrs } : {};
@@ -291,13 +329,24 @@ export class ApiKeys {
       resource_id: id,
       status: 'success',
       actor,
-      details: { name, role, expires_at, ...limits },
+      details: { name, role, expires_at, ...limits, ...more },
     });
   }
 }
 
-function operator(): TokenHolder {
-  return { id: OPERATOR, name: OPERATOR, role: 'admin', kind: 'token', reach: null, ...WITHOUT_PASSWORD };
+function operator(hash: string): TokenHolder {
+  const stamp = stampOf(hash);
+  return { id: OPERATOR, name: OPERATOR, role: 'admin', kind: 'token', reach: null, stamp, ...WITHOUT_PASSWORD };
+}
+
+/** @throws CertMateError FORBIDDEN */
+function assertProven({ hash }: StoredKey, token: string | null): void {
+  if (token !== null && equalHashes(hashToken(token), hash)) return;
+  const message =
+    token === null
+      ? 'You are signed in with this key. Give its present token too, as current_token.'
+      : 'This is not the present token of the key you are signed in with.';
+  throw new CertMateError('FORBIDDEN', message);
 }
 
 function limitsOf({ allowed_usages = null, allowed_identifiers = null, allowed_cidrs = null }: NewApiKey): KeyLimits {

@@ -13,7 +13,7 @@ export interface AccountsOptions {
   audit: AuditSink;
   /** Whether to make an admin key where there has never been one. */
   firstKey: boolean;
-  /** Ends the sessions of a user, but for one; how many those were. */
+  /** Ends the sessions of a user or key, but for one; how many those were. */
   endSessions: (id: string, except?: string) => number;
 }
 
@@ -32,6 +32,6 @@ export async function openAccounts(
     isTaken: (name) => keys.hasName(name),
     isLimited: (id) => keys.isLimited(id),
   });
-  const keys: ApiKeys = await ApiKeys.open({ ...common, operatorToken, people: users, firstKey });
+  const keys: ApiKeys = await ApiKeys.open({ ...common, endSessions, operatorToken, people: users, firstKey });
   return { keys, users, lastUsed };
 }

@@ -39,7 +39,8 @@ export const auth = plugin(
       firstKey: true,
       endSessions: (id, except) => app.sessions.endOf(id, except),
     });
-    const signIn = new SignIn({ users, keys, audit, denials: denials ?? audit, clock });
+    const admit = (id: string) => app.admitSignIn(id);
+    const signIn = new SignIn({ users, keys, audit, denials: denials ?? audit, clock, admit });
     app.decorate('auth', keys);
     app.decorate('users', users);
     app.decorate('signIn', signIn);

@@ -37,9 +37,16 @@ export interface Holder {
   hasPassword: boolean;
   /** Nothing else is allowed until the password is changed. */
   mustChangePassword: boolean;
+  /** Changes with the password or token: sessions that an earlier one began end. */
+  stamp: string;
 }
 
 export const RANK: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
+
+/** The stamp of an account with this hash of its password or token: enough of it to tell one from the next. */
+export function stampOf(hash: string): string {
+  return hash.slice(-16);
+}
 
 /** Whether this is the id of a key or a user, and not of the operator, who has none here. */
 export function isAccount(id: string | undefined): id is string {

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { actorOf, callerOf } from '../../http/request.js';
-import { apiKeyList, keyParams, newApiKey, newApiKeyBody } from './schema.js';
+import { apiKeyList, keyParams, newApiKey, newApiKeyBody, rotatedKey, rotationBody } from './schema.js';
 
 const tags = ['API keys'];
 
@@ -37,16 +37,22 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
       schema: {
         summary: 'Replace the token of an API key',
         description:
-          'The present token is refused at once; the new one is in this answer only. Name, role, limits and the keys that were ' +
-          'made with it stay. A key may replace its own token, and those of keys that it has made; administrators any.',
+          'The present token is refused at once, and every session that it began ends; the new one is in this answer only. Name, ' +
+          'role and limits stay. So do the keys that were made with it: the answer lists them, as a stolen token may have made ' +
+          'some. A key may replace its own token, and those of keys that it has made; administrators any. A session of the key ' +
+          'itself has to give the present token.',
         tags,
         params: keyParams,
-        response: { 200: newApiKey },
+        body: rotationBody,
+        response: { 200: rotatedKey },
       },
     },
     async (request) => {
-      const { token, key } = await app.auth.rotate(request.params.id, callerOf(request), actorOf(request));
-      return { ...key, token };
+      const { params, body } = request;
+      const proof = body?.current_token ?? null;
+      const rotation = await app.auth.rotate(params.id, callerOf(request), proof, actorOf(request));
+      const offspring = rotation.offspring.map(({ id, name, role, created_at }) => ({ id, name, role, created_at }));
+      return { ...rotation.key, token: rotation.token, sessions_ended: rotation.ended, offspring };
     },
   );
 
@@ -55,7 +61,7 @@ export const keyRoutes: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         summary: 'Remove an API key',
-        description: 'Its token is refused at once. The last admin key cannot be removed.',
+        description: 'Its token is refused at once, and its sessions end. The last admin key cannot be removed.',
         tags,
         params: keyParams,
         response: { 204: z.undefined() },

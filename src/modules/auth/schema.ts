@@ -61,6 +61,25 @@ export const newApiKey = apiKey
   .extend({ token: z.string().meta({ description: 'Shown this once' }) })
   .meta({ id: 'NewApiKey' });
 
+export const rotationBody = z
+  .strictObject({
+    current_token: z
+      .string()
+      .max(1024)
+      .optional()
+      .meta({ description: 'The present token; only a session of the key itself has to give it' }),
+  })
+  .optional();
+
+export const rotatedKey = newApiKey
+  .extend({
+    sessions_ended: z.int().meta({ description: 'How many sessions ended that the token before had begun' }),
+    offspring: z.array(z.object({ id: z.string(), name: z.string(), role, created_at: z.string() })).meta({
+      description: 'Keys that were made with this one, and with those: they stay. Remove those that you do not know',
+    }),
+  })
+  .meta({ id: 'RotatedApiKey' });
+
 export const keyParams = z.object({ id: z.string().max(64) });
 
 const userName = z

@@ -2,10 +2,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { CertMateError } from '../../errors.js';
-import { RateLimitError } from '../../http/problem.js';
-import { actorOf, callerOf } from '../../http/request.js';
-import { beginSession } from '../../http/sessions.js';
+import { CertMateError, RateLimitError } from '../../errors.js';
+import { actorOf, callerOf, type Principal } from '../../http/request.js';
+import { beginSession, keepSession } from '../../http/sessions.js';
 import type { Holder } from './records.js';
 import { loggedIn, loginBody, passwordBody, whoAmI } from './schema.js';
 
@@ -85,7 +84,10 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
       const { current_password: current, new_password: next } = request.body;
       const user = userOf(request);
       const outcome = await signIn.changePassword(user, { current, next }, request.session.sessionId, actorOf(request));
-      if (outcome === null) return reply.code(204).send();
+      if (outcome === null) {
+        keepSession(request);
+        return reply.code(204).send();
+      }
       if ('wait' in outcome) throw new RateLimitError(outcome.wait);
       const details = [{ path: 'current_password', message: outcome.refusal }];
       throw new CertMateError('VALIDATION_FAILED', `current_password: ${outcome.refusal}`, { details });
@@ -94,7 +96,7 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
 };
 
 /** @throws CertMateError FORBIDDEN for a token's holder, who has no password */
-function userOf(request: FastifyRequest): Holder {
+function userOf(request: FastifyRequest): Principal {
   const caller = callerOf(request);
   if (caller.hasPassword) return caller;
   throw new CertMateError('FORBIDDEN', 'API keys have no password: sign in as a user to change yours.');
@@ -104,6 +106,6 @@ function csrfToken(reply: FastifyReply): string {
   return reply.generateCsrf();
 }
 
-function shown({ id, name, role, mustChangePassword: must_change_password }: Holder) {
+function shown({ id, name, role, mustChangePassword: must_change_password }: Omit<Holder, 'stamp'>) {
   return { id, name, role, must_change_password };
 }

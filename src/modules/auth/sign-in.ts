@@ -16,6 +16,11 @@ export interface SignInParts {
   /** Takes lines that somebody could cause by the thousand. */
   denials: { record(event: AuditEvent): Promise<void> };
   clock: Clock;
+  /**
+   * Counts a sign-in that succeeds.
+   * @returns whole seconds to wait where this account has signed in too often; 0 to let it in
+   */
+  admit: (id: string) => number;
 }
 
 const WRONG_PASSWORD = 'User name or password is wrong.';
@@ -52,6 +57,8 @@ export class SignIn {
     const account = user === null ? null : users.principal(user.id);
     if (account !== null) {
       this.#backoff.succeed(name, address);
+      const often = await this.#tooOften(account, actor, details);
+      if (often !== null) return often;
       users.noteSignIn(account.id);
       await this.#record({ ...actor, user: account.name }, details, null);
       return { account };
@@ -70,6 +77,9 @@ export class SignIn {
     const account = keys.authenticate(token);
     const named = account === null ? actor : { ...actor, user: account.name };
     const refusal = account === null ? WRONG_TOKEN : this.#refusalOf(account, actor.ip_address ?? '');
+    const often =
+      account === null || refusal !== null ? null : await this.#tooOften(account, named, { method: 'token' });
+    if (often !== null) return often;
     await this.#record(named, { method: 'token' }, account === null ? 'unknown or expired token' : refusal);
     if (account === null || refusal !== null) return { refusal: refusal ?? WRONG_TOKEN };
     keys.noteUse(account.id);
@@ -127,6 +137,19 @@ export class SignIn {
   #refusalOf({ id, reach }: Holder, address: string): string | null {
     if (!this.#parts.keys.admits(id, address)) return WRONG_PLACE;
     return reach === null ? null : LIMITED;
+  }
+
+  /** An account signs in so often only, from wherever: each session takes room. */
+  async #tooOften(
+    { id, name }: Holder,
+    actor: Actor,
+    details: Record<string, unknown>,
+  ): Promise<{ wait: number } | null> {
+    const wait = this.#parts.admit(id);
+    if (wait === 0) return null;
+    const event = this.#event({ ...actor, user: name }, details);
+    await this.#parts.denials.record({ ...event, status: 'denied', error: 'signed in too often' });
+    return { wait };
   }
 
   async #record(actor: Actor, details: Record<string, unknown>, error: string | null): Promise<void> {

@@ -51,7 +51,9 @@ export const userRoutes: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         summary: 'Change role or password of a user, or whether they may sign in',
-        description: 'Their sessions end. The last administrator among the users stays one.',
+        description:
+          'Their sessions end. The last administrator among the users stays one. One’s own password is changed with ' +
+          'POST /api/auth/password.',
         tags,
         params: keyParams,
         body: userChangeBody,

@@ -14,6 +14,7 @@ import {
   type Maker,
   nameTaken,
   RESERVED,
+  stampOf,
 } from './records.js';
 import { isAdmin, type NewUser, type StoredUser, type User, type UserChange, usersFile } from './user-records.js';
 
@@ -66,8 +67,8 @@ export class Users {
   principal(id: string): Holder | null {
     const user = this.#users.find((candidate) => candidate.id === id);
     if (user === undefined || user.disabled) return null;
-    const { name, role, must_change_password: mustChangePassword } = user;
-    return { id, name, role, reach: null, hasPassword: true, mustChangePassword };
+    const { name, role, must_change_password: mustChangePassword, password_hash: hash } = user;
+    return { id, name, role, reach: null, hasPassword: true, mustChangePassword, stamp: stampOf(hash) };
   }
 
   /** All of them, in the order in which they were made. */
@@ -139,6 +140,12 @@ export class Users {
     const { role, disabled, password, random_password: random = false } = change;
     if (role !== undefined) assertNotAbove(role, maker, 'a user');
     const { name } = this.#present(id);
+    if (maker.id === id && (password !== undefined || random)) {
+      // A stolen session could take over the account.
+      const message =
+        'This is your own account: change your password with POST /api/auth/password, or on the page Password.';
+      throw new CertMateError('FORBIDDEN', message);
+    }
     const secret = password === undefined && !random ? null : await this.#secret(password, name);
     return this.#options.exclusively(async () => {
       const current = this.#present(id);

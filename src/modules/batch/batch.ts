@@ -1,7 +1,7 @@
 /** Many certificates from one table: judged only, issued at once, or issued in the background. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, RateLimitError } from '../../errors.js';
 import type { Actor, AuditSink, Identifier, Log, Serial } from '../../types.js';
 import {
   type Caller,
@@ -60,8 +60,14 @@ export interface BatchParts {
 /** So many rows are issued while the caller waits. */
 const MOST_AT_ONCE = 100;
 
+/** Event streams that one caller may have open, and when to ask again for one to have ended (s). */
+const MOST_FOLLOWED = 10;
+const FOLLOW_AGAIN = 10;
+
 export class Batches {
   readonly #parts: BatchParts;
+  /** How many event streams each caller has open. */
+  readonly #followed = new Map<string, number>();
 
   constructor(parts: BatchParts) {
     this.#parts = parts;
@@ -140,10 +146,26 @@ export class Batches {
     return this.#parts.jobs.start(this.#check(order, actor), owner, actor, once);
   }
 
-  /** The progress of a job as server-sent events, to its end. @param shown what an event carries; all of it unless given */
-  events(job: BatchJob, shown: (view: JobView) => object = (view) => view): Readable {
+  /**
+   * The progress of a job as server-sent events, to its end.
+   * @param caller the id of whoever follows it
+   * @param shown what an event carries; all of it unless given
+   * @throws CertMateError RATE_LIMITED this caller follows too many already
+   */
+  events(job: BatchJob, caller: string, shown: (view: JobView) => object = (view) => view): Readable {
     const { jobs, stop } = this.#parts;
-    return Readable.from(progressEvents(job, () => shown(jobs.view(job)), stop));
+    const followed = this.#followed.get(caller) ?? 0;
+    if (followed >= MOST_FOLLOWED) {
+      throw new RateLimitError(FOLLOW_AGAIN, `You have ${MOST_FOLLOWED} event streams open: close one of them.`);
+    }
+    this.#followed.set(caller, followed + 1);
+    const stream = Readable.from(progressEvents(job, () => shown(jobs.view(job)), stop));
+    stream.once('close', () => {
+      const left = (this.#followed.get(caller) ?? 1) - 1;
+      if (left > 0) this.#followed.set(caller, left);
+      else this.#followed.delete(caller);
+    });
+    return stream;
   }
 
   /** What has become of each row so far, as CSV. */

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { secondsAfter, timestamp } from '../../clock.js';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, RateLimitError } from '../../errors.js';
+import { OutOfReach } from '../../reach.js';
 import type { Folder } from '../../store/folder.js';
 import { KeyedLock } from '../../store/keyed-lock.js';
 import type { Actor, Clock, Reach, Role } from '../../types.js';
@@ -12,6 +13,7 @@ import { type JobDescription, JobFiles, rowLine } from './job-files.js';
 import { laneOf, type Work, type Workload } from './pace.js';
 import { recordBatch } from './record.js';
 import { countDone, isPassing, type RunParts, runJob, workOf } from './run.js';
+import { inTurn } from './turns.js';
 
 /** Who asks. */
 export interface Viewer {
@@ -32,8 +34,11 @@ type Lane = 'slow' | 'quick';
 /** Ended jobs are kept so long (seconds). */
 const KEPT = 7 * 86_400;
 
-/** How many may be under way or in line. */
-const MOST_UNFINISHED = 20;
+/** How many may be under way or in line: of one caller, and in all. */
+const MOST_OF_ONE = 5;
+const MOST_UNFINISHED = 100;
+/** When to ask again for a batch of one's own to have ended (s). */
+const ASK_AGAIN = 30;
 
 /** How long rows under way may hold up a shutdown (ms). */
 const PARTING = 3000;
@@ -43,8 +48,11 @@ const JOB_ID = /^[0-9a-f]{32}$/;
 export class BatchJobs {
   readonly #parts: JobsParts;
   readonly #jobs = new Map<string, BatchJob>();
-  readonly #starting = new Map<string, Promise<BatchJob>>();
+  readonly #starting = new Map<string, { owner: string; made: Promise<BatchJob> }>();
   readonly #lines: Record<Lane, BatchJob[]> = { slow: [], quick: [] };
+  /** When each owner had a turn last, in each lane. */
+  readonly #served: Record<Lane, Map<string, number>> = { slow: new Map(), quick: new Map() };
+  #turn = 0;
   readonly #running: Record<Lane, Promise<void> | null> = { slow: null, quick: null };
   /** What changes a job's state happens one after another. */
   readonly #changes = new KeyedLock();
@@ -79,14 +87,14 @@ export class BatchJobs {
   /**
    * Makes a job of checked rows; it is on disk when this resolves.
    * @param once the same word from the same maker gives the job that it gave before
-   * @throws CertMateError CONFLICT too many are unfinished; STORAGE_FULL; what `rows` throws
+   * @throws CertMateError RATE_LIMITED too many of this owner are unfinished, CONFLICT of all; STORAGE_FULL; what `rows` throws
    */
   start(rows: AsyncIterable<CheckedRow[]>, owner: Viewer, actor: Actor, once: string | null): Promise<BatchJob> {
     const id = once === null ? randomBytes(16).toString('hex') : sha256(JSON.stringify([owner.id, once])).slice(0, 32);
     const known = this.#jobs.get(id);
     if (known !== undefined) return Promise.resolve(known);
-    const starting = this.#starting.get(id) ?? this.#start(id, rows, owner, actor);
-    this.#starting.set(id, starting);
+    const starting = this.#starting.get(id)?.made ?? this.#start(id, rows, owner, actor);
+    this.#starting.set(id, { owner: owner.id, made: starting });
     const forget = () => this.#starting.delete(id);
     starting.then(forget, forget);
     return starting;
@@ -96,7 +104,9 @@ export class BatchJobs {
   find(id: string, viewer: Viewer): BatchJob {
     const job = this.#jobs.get(id);
     if (job !== undefined && isVisible(job, viewer)) return job;
-    throw new CertMateError('NOT_FOUND', 'There is no such batch. Those that have ended are kept for seven days.');
+    const message = 'There is no such batch. Those that have ended are kept for seven days.';
+    if (job !== undefined) throw new OutOfReach(message, 'This batch belongs to another caller.');
+    throw new CertMateError('NOT_FOUND', message);
   }
 
   /** Newest first: all of them for an admin, else one's own. */
@@ -164,6 +174,9 @@ export class BatchJobs {
   async #start(id: string, rows: AsyncIterable<CheckedRow[]>, owner: Viewer, actor: Actor): Promise<BatchJob> {
     if (this.#stop.signal.aborted) throw new CertMateError('UNAVAILABLE', 'The server is shutting down.');
     const unfinished = [...this.#jobs.values()].filter((job) => !job.ended).length + this.#starting.size;
+    if (this.#unfinishedOf(owner) >= MOST_OF_ONE) {
+      throw new RateLimitError(ASK_AGAIN, `${MOST_OF_ONE} of your batches are not finished yet: wait for one of them.`);
+    }
     if (unfinished >= MOST_UNFINISHED) {
       throw new CertMateError('CONFLICT', `${MOST_UNFINISHED} batches are not finished yet. Wait for one of them.`);
     }
@@ -202,6 +215,11 @@ export class BatchJobs {
     return job;
   }
 
+  #unfinishedOf({ id }: Viewer): number {
+    const begun = [...this.#jobs.values()].filter(({ ended, description }) => !ended && description.owner.id === id);
+    return begun.length + [...this.#starting.values()].filter(({ owner }) => owner === id).length;
+  }
+
   #enqueue(job: BatchJob): void {
     const lane = laneOfJob(job.description.work);
     this.#lines[lane].push(job);
@@ -209,11 +227,22 @@ export class BatchJobs {
   }
 
   async #work(lane: Lane): Promise<void> {
-    for (let job = this.#lines[lane].shift(); job !== undefined; job = this.#lines[lane].shift()) {
+    for (let job = this.#next(lane); job !== undefined; job = this.#next(lane)) {
       while (!job.ended && !this.#stop.signal.aborted) await this.#attempt(job);
       if (this.#stop.signal.aborted) break;
     }
     this.#running[lane] = null;
+  }
+
+  /** Takes the job whose turn it is out of its line. */
+  #next(lane: Lane): BatchJob | undefined {
+    const line = this.#lines[lane];
+    const [job] = inTurn(line, this.#served[lane]);
+    if (job === undefined) return undefined;
+    line.splice(line.indexOf(job), 1);
+    this.#turn += 1;
+    this.#served[lane].set(job.description.owner.id, this.#turn);
+    return job;
   }
 
   /** Works a job off to its end, unless a full disk or the like comes in between. */
@@ -262,11 +291,12 @@ export class BatchJobs {
   #ahead(job: BatchJob): Workload[] {
     if (job.description.state !== 'queued') return [];
     const lane = laneOfJob(job.description.work);
-    const place = this.#lines[lane].indexOf(job);
+    const line = inTurn(this.#lines[lane], this.#served[lane]);
+    const place = line.indexOf(job);
     const before = [...this.#jobs.values()].filter(
       (other) => !other.ended && other.description.state !== 'queued' && laneOfJob(other.description.work) === lane,
     );
-    return [...before, ...this.#lines[lane].slice(0, Math.max(0, place))].map(({ remaining }) => remaining);
+    return [...before, ...line.slice(0, Math.max(0, place))].map(({ remaining }) => remaining);
   }
 }
 

@@ -110,7 +110,8 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: binary('text/event-stream') },
       },
     },
-    async (request, reply) => sendStream(reply.type('text/event-stream'), batches.events(find(request))),
+    async (request, reply) =>
+      sendStream(reply.type('text/event-stream'), batches.events(find(request), viewerOf(request).id)),
   );
 
   app.get(

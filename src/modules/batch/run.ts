@@ -1,6 +1,6 @@
 /** Works a job off: row after row, some at a time, so that a crash at any moment loses nothing and repeats nothing. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, SavedAlready } from '../../errors.js';
 import type { AuditSink, CertificateRecord, Identifier, Log } from '../../types.js';
 import { type IssuableRow, type Issuing, isRefused } from './check.js';
 import type { BatchJob } from './job.js';
@@ -148,7 +148,7 @@ async function issueRow(job: BatchJob, row: IssuableRow, parts: RunParts, stop: 
         // It may be there although the call failed: stored, but not yet in the audit trail.
         const record = ownRecord(job, row, parts);
         if (record !== undefined) {
-          await recordCreate(job, record, parts);
+          if (!(error instanceof SavedAlready)) await recordCreate(job, record, parts);
           return outcome(record.serial_number);
         }
       } catch (again) {

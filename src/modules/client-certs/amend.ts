@@ -1,5 +1,6 @@
 /** Changing what is said about a certificate; what it says itself never changes. */
-import type { Actor, Identifier } from '../../types.js';
+import type { Actor, AuditEvent, Identifier } from '../../types.js';
+import { recordSaved } from './arrears.js';
 import { findRecord, type LifecycleParts } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { assertPresent } from './revocation.js';
@@ -19,7 +20,7 @@ export async function amend(
   { notes, tags, renewal = {} }: Amendment,
   actor: Actor,
 ): Promise<CertificateResource> {
-  const { store, audit, clock } = parts;
+  const { store, clock } = parts;
   findRecord(store, identifier, actor);
   const record = await store.update(identifier, (current) => {
     assertPresent(current);
@@ -34,7 +35,7 @@ export async function amend(
       },
     };
   });
-  await audit.record({
+  const event: AuditEvent = {
     operation: 'update',
     resource_type: 'certificate',
     resource_id: identifier,
@@ -46,6 +47,7 @@ export async function amend(
       ...(tags === undefined ? {} : { tags: record.tags }),
       ...renewal,
     },
-  });
+  };
+  await recordSaved(parts, [event], 'The change is saved');
   return resourceOf(record, clock.now());
 }

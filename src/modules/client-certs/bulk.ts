@@ -1,6 +1,7 @@
 /** The same step for many certificates: a result for each, and one CRL for all. */
 import { concurrently } from '../../concurrently.js';
 import { CertMateError, type ErrorCode } from '../../errors.js';
+import { isWithinReach, OutOfReach } from '../../reach.js';
 import type { InventoryQuery } from '../../store/inventory.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier } from '../../types.js';
 import { amend } from './amend.js';
@@ -48,6 +49,8 @@ const MOST_TAGS = 50;
 /** So many wait for the disk at once; their syncs share its work. */
 const AT_ONCE = 16;
 const PAGE = 1000;
+/** Identifiers that a line about denied ones names. */
+const MOST_NAMED = 100;
 
 /**
  * Revokes; one CRL that holds all of them is published before it resolves.
@@ -72,7 +75,8 @@ export async function bulkRevoke(
   };
   return forEach(parts, selection, actor, MOST, work, async () => {
     if (events.length === 0) return;
-    await announce(parts, events, () => {
+    const count = events.length === 1 ? '1 certificate is' : `${events.length} certificates are`;
+    await announce(parts, events, `${count} revoked, and OCSP says so`, () => {
       for (const tell of published) tell();
     });
   });
@@ -135,6 +139,7 @@ async function forEach(
   const identifiers = chosen(parts, selection, actor, most);
   const results: BulkOutcome[] = [];
   const unexpected: unknown[] = [];
+  const outOfReach: Identifier[] = [];
   await concurrently(identifiers.entries(), AT_ONCE, async ([index, identifier]) => {
     try {
       const { serial_number } = await work(identifier);
@@ -142,10 +147,12 @@ async function forEach(
     } catch (error) {
       if (!(error instanceof CertMateError)) unexpected.push(error);
       const { code, message } = error instanceof CertMateError ? error : INTERNAL;
-      const serial_number = parts.store.inventory.get(identifier)?.serial_number ?? null;
+      if (error instanceof OutOfReach) outOfReach.push(identifier);
+      const serial_number = serialShown(parts, identifier, actor);
       results[index] = { identifier, serial_number, success: false, error: { code, message } };
     }
   });
+  if (outOfReach.length > 0) await recordDenied(parts, outOfReach, actor);
   await after();
   if (unexpected.length > 0) throw unexpected[0];
   const successful = results.filter(({ success }) => success).length;
@@ -156,6 +163,28 @@ async function forEach(
     failed: results.length - successful,
     results,
   };
+}
+
+/** The present serial number of a certificate that the caller may know of; null for any other. */
+function serialShown({ store }: LifecycleParts, identifier: Identifier, { reach }: Actor): string | null {
+  const record = store.inventory.get(identifier);
+  if (record === undefined || record.deleted_at !== null || !isWithinReach(reach, record)) return null;
+  return record.serial_number;
+}
+
+/** One line for all certificates of a call that were out of its caller's reach. */
+async function recordDenied(parts: LifecycleParts, identifiers: readonly Identifier[], actor: Actor): Promise<void> {
+  const event: AuditEvent = {
+    operation: 'access',
+    resource_type: 'certificate',
+    resource_id: identifiers.length === 1 ? (identifiers[0] ?? null) : null,
+    status: 'denied',
+    actor,
+    details: { count: identifiers.length, identifiers: identifiers.slice(0, MOST_NAMED) },
+    error: 'out of reach of this API key',
+  };
+  // They are refused in any case; a full disk must not turn that into something else.
+  await parts.audit.record(event).catch(() => parts.arrears.owe(() => parts.audit.record(event)));
 }
 
 const INTERNAL = { code: 'INTERNAL' as const, message: 'Something went wrong here.' };

@@ -12,7 +12,7 @@ export async function createCsr(
   actor: Actor,
 ): Promise<{ csr_pem: string; private_key_pem: string }> {
   const { subject, names } = identityOf(request, null);
-  const privateKey = await keys.generate(key_type ?? defaultKeyType);
+  const privateKey = await keys.generate(key_type ?? defaultKeyType, actor.user);
   const { csrPem, privateKeyPem } = await keyMadeHere(privateKey, encodeSubject(subject), names);
   await audit.record({
     operation: 'csr_create',

@@ -1,6 +1,7 @@
 /** Deleting: the certificate stops working and goes out of sight; that it was issued is never forgotten. */
 import { timestamp } from '../../clock.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, Serial } from '../../types.js';
+import { followsLater, recordSaved } from './arrears.js';
 import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { assertPresent, changedSerials, isHeld, isValid, revoked, withRevokedHistory } from './revocation.js';
@@ -18,7 +19,7 @@ export async function remove(
   identifier: Identifier,
   actor: Actor,
 ): Promise<CertificateResource> {
-  const { store, audit, clock } = parts;
+  const { store, clock } = parts;
   const [done, told] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   findRecord(store, identifier, actor);
   let serials: Serial[] = [];
@@ -40,8 +41,10 @@ export async function remove(
     details: { revoked_serial_numbers: serials },
     ...(destroyed.status === 'fulfilled' ? {} : { error: 'deleted, but a private key could not be destroyed' }),
   };
-  await (serials.length > 0 ? announce(parts, [event], () => told('crl')) : audit.record(event));
-  if (destroyed.status === 'rejected') throw destroyed.reason;
+  const saved = serials.length > 0 ? 'The certificate is deleted and revoked' : 'The certificate is deleted';
+  if (destroyed.status === 'rejected') parts.arrears.owe(() => store.destroyKey(identifier));
+  await (serials.length > 0 ? announce(parts, [event], saved, () => told('crl')) : recordSaved(parts, [event], saved));
+  if (destroyed.status === 'rejected') throw followsLater(saved, 'its private key is destroyed', destroyed.reason);
   done('delete');
   return resourceOf(store.inventory.get(identifier) ?? record, clock.now());
 }

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { timestamp } from '../../clock.js';
 import { formatGeneralName } from '../../pki/general-names.js';
 import { newSerial } from '../../pki/serial.js';
-import type { Actor, CertificateRecord, Identifier, Serial } from '../../types.js';
+import type { Actor, AuditEvent, CertificateRecord, Identifier, Serial } from '../../types.js';
+import { recordSaved } from './arrears.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { certify } from './certify.js';
 import { encodeSubject, type Identity } from './identity.js';
@@ -37,7 +38,7 @@ export async function issue(
   actor: Actor,
   announce?: Announce,
 ): Promise<IssuedCertificate> {
-  const { store, authority, audit, clock, keys } = parts;
+  const { store, authority, clock, keys } = parts;
   const done = stopwatch(parts.onDone);
   const { csr, identity, keyType, keyUsages, extendedKeyUsages, validity, identifier } = await planIssue(
     parts,
@@ -47,7 +48,9 @@ export async function issue(
   const serial = newSerial(randomBytes(16));
   await announce?.({ identifier, serial_number: serial });
   const subject = encodeSubject(identity.subject);
-  const key = csr ? keyOfRequest(csr) : await keyMadeHere(await keys.generate(keyType), subject, identity.names);
+  const key = csr
+    ? keyOfRequest(csr)
+    : await keyMadeHere(await keys.generate(keyType, actor.user), subject, identity.names);
   const now = clock.now();
   const lifetime = lifetimeOf(validity, now, authority.limits.validity);
   const { subjectPublicKeyInfo } = key;
@@ -78,7 +81,7 @@ export async function issue(
     'cert.csr': key.csrPem,
     ...(storedKey === null ? {} : { 'cert.key': storedKey }),
   });
-  await audit.record({
+  const event: AuditEvent = {
     operation: 'create',
     resource_type: 'certificate',
     resource_id: identifier,
@@ -91,7 +94,10 @@ export async function issue(
       expires_at: record.expires_at,
       issuance_method: record.issuance_method,
     },
-  });
+  };
+  const lost = key.privateKeyPem !== null && storedKey === null;
+  const keyText = lost ? ', and its private key could not be handed over (revoke it, and issue another)' : '';
+  await recordSaved(parts, [event], `The certificate is issued as "${identifier}"${keyText}`);
   done('issue');
   const notices = [usageNotice, renewalNotice(record, parts.automaticRenewal)].filter((notice) => notice !== null);
   return {

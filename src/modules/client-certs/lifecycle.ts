@@ -110,7 +110,7 @@ export class CertificateLifecycle {
     return this.#parts.store.inventory.expiries(moments);
   }
 
-  /** @throws CertMateError NOT_FOUND; FORBIDDEN it is out of the caller's reach */
+  /** @throws CertMateError NOT_FOUND, also where it is out of the caller's reach */
   get(identifier: Identifier, caller: Caller = {}): CertificateResource {
     return resourceOf(findRecord(this.#parts.store, identifier, caller), this.#parts.clock.now());
   }
@@ -127,13 +127,13 @@ export class CertificateLifecycle {
 
   /** Revokes the certificate with this serial number, in any notation. See locate.ts and revoke.ts. */
   async revokeSerial(text: string, request: RevocationRequest, actor: Actor): Promise<CertificateResource> {
-    const { identifier, serial } = locateSerial(this.#parts, text);
+    const { identifier, serial } = locateSerial(this.#parts, text, actor);
     return revoke(this.#parts, identifier, request, actor, serial);
   }
 
   /** Revokes the certificate that somebody has in hand, in PEM. See locate.ts and revoke.ts. */
   async revokeCertificate(pem: string, request: RevocationRequest, actor: Actor): Promise<CertificateResource> {
-    const { identifier, serial } = await locateCertificate(this.#parts, pem);
+    const { identifier, serial } = await locateCertificate(this.#parts, pem, actor);
     return revoke(this.#parts, identifier, request, actor, serial);
   }
 

@@ -5,7 +5,7 @@ import type { Extension, KeyUsage } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
 import type { CertificationRequest } from '../../pki/request.js';
-import { assertWithinReach, isWithinReach } from '../../reach.js';
+import { assertFound, isWithinReach } from '../../reach.js';
 import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { Store } from '../../store/store.js';
 import type {
@@ -73,8 +73,8 @@ export interface IssuingProfile {
 export interface LifecycleParts {
   store: Store;
   authority: Issuer;
-  /** Makes private keys, off the event loop. */
-  keys: { generate(type: KeyType): Promise<KeyObject> };
+  /** Makes private keys, off the event loop; callers take turns where keys have to be waited for. */
+  keys: { generate(type: KeyType, caller: string): Promise<KeyObject> };
   /** Reads CSRs and verifies them, off the event loop. */
   requests: {
     read(csr: string): Promise<CertificationRequest>;
@@ -92,6 +92,8 @@ export interface LifecycleParts {
     promptly<T>(change: () => Promise<T>): Promise<T>;
   };
   audit: AuditSink;
+  /** Takes what belongs to a saved change and cannot be written now. */
+  arrears: { owe(work: () => Promise<unknown>): void };
   clock: Clock;
   urls: RelyingPartyUrls;
   /** The key to make where neither a request nor its profile says which. May be another one each time. */
@@ -117,14 +119,13 @@ export function stopwatch<What>(report: ((seconds: number, what: What) => void) 
 /**
  * The record of a certificate that has not been deleted. Every step on a certificate begins here, and so does the check
  * that its caller may touch it.
- * @throws CertMateError NOT_FOUND; FORBIDDEN it is out of the caller's reach
+ * @throws CertMateError NOT_FOUND, also where it is out of the caller's reach
  */
 export function findRecord(store: Store, identifier: Identifier, caller: Pick<Actor, 'reach'>): CertificateRecord {
   const record = store.inventory.get(identifier);
-  if (!record || record.deleted_at !== null) {
-    throw new CertMateError('NOT_FOUND', `There is no certificate "${identifier}".`);
-  }
-  assertWithinReach(caller, record);
+  const message = `There is no certificate "${identifier}".`;
+  if (record) assertFound(caller, record, message);
+  if (!record || record.deleted_at !== null) throw new CertMateError('NOT_FOUND', message);
   return record;
 }
 

@@ -2,6 +2,7 @@
 import plugin from 'fastify-plugin';
 import { relyingPartyUrls } from '../../relying-party-urls.js';
 import { longestPause } from '../../scheduler.js';
+import { Arrears } from './arrears.js';
 import { CertificateBundles } from './bundles.js';
 import { CertificateLifecycle } from './lifecycle.js';
 import { RequestReader } from './request-reader.js';
@@ -13,11 +14,20 @@ declare module 'fastify' {
   }
 }
 
+/** How soon after there is room again what is owed gets written (ms). */
+const SETTLE_EVERY = 2000;
+
 export const clientCertsPlugin = plugin(
   async (app) => {
     const { audit, authority, blockedKeys, clock, config, crl, keys, metrics, profiles, settings, store } = app;
     const requests = new RequestReader();
     app.addHook('onClose', () => requests.close());
+    const arrears = new Arrears();
+    const settling = setInterval(() => void arrears.settle(), SETTLE_EVERY).unref();
+    app.addHook('onClose', async () => {
+      clearInterval(settling);
+      await arrears.settle();
+    });
     app.decorate(
       'certificates',
       new CertificateLifecycle({
@@ -28,6 +38,7 @@ export const clientCertsPlugin = plugin(
         blockedKeys,
         crl,
         audit,
+        arrears,
         clock,
         urls: relyingPartyUrls(config.relyingPartyUrl),
         get defaultKeyType() {

@@ -7,6 +7,7 @@ import { assertReadable, encodeGeneralName } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { decodePem } from '../../pki/pem.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
+import { recordSaved } from './arrears.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { type CertifiedFacts, certify } from './certify.js';
 import type { IssuedCertificate } from './issue.js';
@@ -45,7 +46,7 @@ export async function renew(
   request: RenewalRequest,
   actor: Actor,
 ): Promise<IssuedCertificate> {
-  const { store, authority, audit, clock } = parts;
+  const { store, authority, clock } = parts;
   const [done, revoked] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   const present = findRecord(store, identifier, actor);
   assertRenewable(present, request);
@@ -59,7 +60,7 @@ export async function renew(
     names: certificate.subjectAltNames.map(encodeGeneralName),
     purposes: extendedKeyUsagesOf(present),
   });
-  const key = await keyFor(parts, present, certificate, request);
+  const key = await keyFor(parts, present, certificate, request, actor);
   const { algorithm } = publicKeyFacts(key.subjectPublicKeyInfo);
   const { pem, facts } = await certify(parts, {
     subject: certificate.subject,
@@ -101,13 +102,19 @@ export async function renew(
       previous_revoked: record.history.at(-1)?.revoked_at !== null,
     },
   };
-  await (request.revoke_previous ? announce(parts, [event], () => revoked('crl')) : audit.record(event));
+  const onlyHere = key.privateKeyPem !== null && storedKey === null;
+  const saved = onlyHere
+    ? 'The certificate is renewed, and its new private key could not be handed over (renew it again)'
+    : 'The certificate is renewed';
+  await (request.revoke_previous
+    ? announce(parts, [event], saved, () => revoked('crl'))
+    : recordSaved(parts, [event], saved));
   done('renew');
   return {
     ...resourceOf(record, clock.now()),
     certificate_pem: pem,
     chain_pem: authority.chainPem,
-    ...(key.privateKeyPem === null || storedKey !== null ? {} : { private_key_pem: key.privateKeyPem }),
+    ...(onlyHere && key.privateKeyPem !== null ? { private_key_pem: key.privateKeyPem } : {}),
   };
 }
 
@@ -170,13 +177,14 @@ async function keyFor(
   record: CertificateRecord,
   { subject, subjectAltNames, subjectPublicKeyInfo }: Certificate,
   { csr, reuse_key }: RenewalRequest,
+  { user }: Actor,
 ): Promise<RenewedKey> {
   if (csr !== undefined) {
     const key = keyOfRequest(await requests.read(csr));
     blockedKeys.assertAllowed(key.subjectPublicKeyInfo);
     return key;
   }
-  if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record)), subject, subjectAltNames);
+  if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record), user), subject, subjectAltNames);
   // It was certified once, perhaps elsewhere, perhaps before its weakness was known.
   await requests.assertAcceptable(subjectPublicKeyInfo);
   blockedKeys.assertAllowed(subjectPublicKeyInfo);

@@ -1,5 +1,6 @@
 /** Revoking and releasing: when they answer, OCSP and a published CRL say so. */
 import type { Actor, AuditEvent, AuditOperation, CertificateRecord, Identifier, Serial } from '../../types.js';
+import { followsLater, recordSaved } from './arrears.js';
 import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { changedSerials, type RevocationRequest, released, revokedSerial } from './revocation.js';
@@ -25,7 +26,7 @@ export async function revoke(
   const [done, revoked] = [stopwatch(parts.onDone), stopwatch(parts.onRevoked)];
   const change = await parts.crl.promptly(() => markRevoked(parts, identifier, request, actor, serial));
   revoked('ocsp');
-  await announce(parts, [change.event], () => revoked('crl'));
+  await announce(parts, [change.event], 'The certificate is revoked, and OCSP says so', () => revoked('crl'));
   done('revoke');
   return resourceOf(change.record, parts.clock.now());
 }
@@ -41,7 +42,7 @@ export async function unhold(
 ): Promise<CertificateResource> {
   const done = stopwatch(parts.onDone);
   const change = await parts.crl.promptly(() => changeState(parts, identifier, 'unhold', released, actor));
-  await announce(parts, [change.event]);
+  await announce(parts, [change.event], 'The hold is released, and OCSP says so');
   done('unhold');
   return resourceOf(change.record, parts.clock.now());
 }
@@ -61,22 +62,28 @@ export function markRevoked(
 
 /**
  * Puts every change so far on a published CRL, and records it.
- * @throws CertMateError STORAGE_FULL …: OCSP tells the change, yet no CRL with it could be written; that is recorded
+ * @param saved what has happened, as the start of a sentence for the caller
+ * @throws CertMateError STORAGE_FULL …: OCSP tells the change, yet no CRL with it, or no line, could be written; both follow
  */
 export async function announce(
-  { crl, audit }: Pick<LifecycleParts, 'crl' | 'audit'>,
+  parts: Pick<LifecycleParts, 'crl' | 'audit' | 'arrears' | 'clock'>,
   events: readonly AuditEvent[],
+  saved: string,
   onPublished?: () => void,
 ): Promise<void> {
   try {
-    await crl.publishNoted();
+    await parts.crl.publishNoted();
     onPublished?.();
   } catch (error) {
     const failure = { status: 'failure' as const, error: 'in force and told by OCSP, but no CRL could be published' };
-    await Promise.allSettled(events.map((event) => audit.record({ ...event, ...failure })));
-    throw error;
+    await recordSaved(
+      parts,
+      events.map((event) => ({ ...event, ...failure })),
+      saved,
+    ).catch(() => undefined);
+    throw followsLater(saved, 'the CRL follows', error);
   }
-  await Promise.all(events.map((event) => audit.record(event)));
+  await recordSaved(parts, events, saved);
 }
 
 async function changeState(

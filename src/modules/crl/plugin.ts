@@ -9,6 +9,9 @@ declare module 'fastify' {
   }
 }
 
+/** How soon after a failure another CRL is tried (ms). */
+const RETRY_EVERY = 2000;
+
 export const crlPlugin = plugin(
   async (app) => {
     const { authority, clock, config, folders, health, log, metrics, store } = app;
@@ -31,6 +34,8 @@ export const crlPlugin = plugin(
     app.decorate('crl', publisher);
 
     app.scheduler.every('crl-refresh', 60, () => publisher.refresh());
+    const retrying = setInterval(() => void publisher.retry(), RETRY_EVERY).unref();
+    app.addHook('onClose', async () => clearInterval(retrying));
 
     metrics.gauge(
       'certmate_crl_seconds_to_next_update',

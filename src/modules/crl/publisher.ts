@@ -160,6 +160,11 @@ export class CrlPublisher {
     }
   }
 
+  /** Publishes again if that failed last: on a full disk, for one, until there is room. Call it often. */
+  async retry(): Promise<void> {
+    if (this.#failing) await this.publish().catch(() => undefined);
+  }
+
   /** Publishes if the current CRL is past half its life or a build failed before; says in the log if that goes on. */
   async refresh(): Promise<void> {
     const now = this.#parts.clock.now();

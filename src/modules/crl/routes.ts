@@ -54,6 +54,7 @@ export const crlRoutes: FastifyPluginAsyncZod = async (app) => {
           crl.notModified += 1;
           return reply;
         }
+        app.countDownload(request, reply);
         const { size, content } = format === 'der' ? inDer(current) : inPem(current);
         return reply
           .type(mediaType)

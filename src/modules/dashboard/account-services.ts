@@ -68,7 +68,12 @@ export interface ApiKeys {
   /** @throws CertMateError FORBIDDEN, CONFLICT for a name in use, VALIDATION_FAILED */
   create(key: NewApiKey, maker: Maker, actor: Actor): Promise<{ token: string; key: ApiKey }>;
   /** @throws CertMateError FORBIDDEN, NOT_FOUND, CONFLICT for one that has expired */
-  rotate(id: string, caller: Maker, actor: Actor): Promise<{ token: string; key: ApiKey }>;
+  rotate(
+    id: string,
+    caller: Maker & { kind: 'token' | 'session' },
+    proof: string | null,
+    actor: Actor,
+  ): Promise<{ token: string; key: ApiKey; ended: number; offspring: ApiKey[] }>;
   /** @throws CertMateError NOT_FOUND, CONFLICT for the last way in as an administrator */
   remove(id: string, actor: Actor): Promise<ApiKey>;
 }

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
-import { actorOf } from '../../http/request.js';
+import { actorOf, callerOf } from '../../http/request.js';
 import type { Actor, Clock, Role } from '../../types.js';
 import { BATCH_PATH, type BatchView, batchPage, batchRow, batchTexts, lasting } from './batch-page.js';
 import { type CheckedTable, checkedTable, type RowProblem, type SentTable } from './batch-table.js';
@@ -25,7 +25,8 @@ interface Batches<Order extends { table: SentTable }, Job> {
   readCsv(file: Buffer): Promise<Order>;
   judge(order: Order): Promise<Judgement>;
   issueLater(order: Order, owner: Owner, actor: Actor, once: string | null): Promise<Job & { id: string }>;
-  events(job: Job, shown: (view: BatchView) => object): Readable;
+  /** @throws CertMateError RATE_LIMITED this caller follows too many already */
+  events(job: Job, caller: string, shown: (view: BatchView) => object): Readable;
   csv(job: Job): Readable;
   zip(job: Job, format: 'pem' | 'p12', actor: Actor): Readable;
 }
@@ -115,7 +116,10 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }
   });
 
   app.get<OfJob>(`${BATCH_PATH}/:job/events`, { exposeHeadRoute: false }, (request, reply) => {
-    const events = batches.events(find(request), (view) => ({ ...view, texts: batchTexts(view) }));
+    const events = batches.events(find(request), callerOf(request).id, (view) => ({
+      ...view,
+      texts: batchTexts(view),
+    }));
     return reply.type('text/event-stream').send(events);
   });
 

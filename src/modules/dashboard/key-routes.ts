@@ -23,7 +23,7 @@ const TITLE = 'API keys';
 const ROTATION = {
   title: (name: string) => `Replace the token of ${name}?`,
   warning:
-    'The present token is refused at once: whatever uses it needs the new one. Name, role, limits and the keys that were made with it stay.',
+    'The present token is refused at once: whatever uses it needs the new one. Every session that it began ends. Name, role, limits and the keys that were made with it stay.',
   action: 'rotate',
   button: 'Replace the token',
 };
@@ -33,6 +33,14 @@ const REMOVAL = {
   action: 'delete',
   button: 'Delete this key',
 };
+
+/** What the replacement of a token has done, and which keys it leaves as they are. */
+function rotationText(ended: number, offspring: readonly ApiKey[]): string {
+  const sessions = ended === 1 ? '1 session has ended' : `${ended} sessions have ended`;
+  const names = offspring.map(({ name }) => name).join(', ');
+  const stay = names === '' ? '' : ` Keys that were made with it stay: ${names}. Delete those that you do not know.`;
+  return `The token is replaced; the one before is refused from now on. ${sessions}.${stay}`;
+}
 
 export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, input, clock, publicUrl }) => {
   const showList = (reply: FastifyReply, form: AccountForm) => {
@@ -79,6 +87,7 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
     reply: FastifyReply,
     question: { title: (name: string) => string; warning: string; action: string; button: string },
     problem: string,
+    needsToken = false,
   ) => {
     const key = keys.list().find(({ id }) => id === request.params.id);
     if (key === undefined) throw new CertMateError('NOT_FOUND', 'There is no such API key. It may have been deleted.');
@@ -89,6 +98,7 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
       { key: 'keys', title: question.title(key.name) },
       {
         problem,
+        needsToken,
         warning: question.warning,
         action: `${LIST}/${key.id}/${question.action}`,
         button: question.button,
@@ -104,7 +114,7 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
   };
 
   const askRotation = (request: FastifyRequest<WithId>, reply: FastifyReply, problem: string) =>
-    ask(request, reply, ROTATION, problem);
+    ask(request, reply, ROTATION, problem, callerOf(request).id === request.params.id);
   const askRemoval = (request: FastifyRequest<WithId>, reply: FastifyReply, problem: string) =>
     ask(request, reply, REMOVAL, problem);
 
@@ -112,8 +122,15 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
 
   app.post<WithId>(`${LIST}/:id/rotate`, async (request, reply) => {
     try {
-      const { token, key } = await keys.rotate(request.params.id, callerOf(request), actorOf(request));
-      return await showToken(reply, token, key, 'The token is replaced; the one before is refused from now on.');
+      const { current_token: typed } = (request.body ?? {}) as { current_token?: unknown };
+      const proof = typeof typed === 'string' && typed.trim() !== '' ? typed.trim() : null;
+      const { token, key, ended, offspring } = await keys.rotate(
+        request.params.id,
+        callerOf(request),
+        proof,
+        actorOf(request),
+      );
+      return await showToken(reply, token, key, rotationText(ended, offspring));
     } catch (error) {
       if (!(error instanceof CertMateError) || ![403, 409].includes(error.status)) throw error;
       return askRotation(request, reply.code(error.status), error.message);

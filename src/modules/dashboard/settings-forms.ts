@@ -43,10 +43,21 @@ const FIELDS: Record<Section, readonly Field[]> = {
     limit('create', 'Issuing', 'New certificates, one by one, and signing requests. For each token.'),
     limit('renew', 'Renewing', 'For each token.'),
     limit('batch', 'Batches, bulk steps and backups', 'One call each, whatever its size. For each token.'),
-    limit('ocsp', 'OCSP', 'Servers asking about certificates. For each address.'),
-    limit('crl', 'Revocation list', 'Servers fetching the CRL. For each address.'),
-    limit('login', 'Signing in', 'Attempts, right or wrong. For each address.'),
-    limit('ceiling', 'Ceiling', 'Everything from one address together, whatever tokens it has.'),
+    limit('ocsp_der', 'OCSP', 'Servers asking about certificates. For each address, not part of the ceiling.'),
+    limit(
+      'ocsp_signed',
+      'OCSP, signed for the caller',
+      'Requests whose answer is not ready: with a nonce, about several certificates, or a first question. For each address.',
+    ),
+    limit(
+      'crl_download',
+      'Revocation list',
+      'Servers fetching the CRL. For each address, not part of the ceiling. Answers “not modified” do not count.',
+    ),
+    limit('ocsp', 'OCSP status as JSON', 'For each address.'),
+    limit('crl', 'Facts of the revocation list', 'For each address.'),
+    limit('login', 'Signing in', 'Attempts, right or wrong. For each address, and for each account.'),
+    limit('ceiling', 'Ceiling', 'Everything else from one address together, whatever tokens it has.'),
   ],
   renewal: [
     {

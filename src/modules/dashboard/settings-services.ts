@@ -9,7 +9,18 @@ export interface SettingsValues {
   appearance: { instance_name: string; accent: string };
 }
 
-export type LimitName = 'default' | 'create' | 'renew' | 'batch' | 'ocsp' | 'crl' | 'login' | 'ceiling';
+export type LimitName =
+  | 'default'
+  | 'create'
+  | 'renew'
+  | 'batch'
+  | 'ocsp'
+  | 'ocsp_der'
+  | 'ocsp_signed'
+  | 'crl'
+  | 'crl_download'
+  | 'login'
+  | 'ceiling';
 export type Section = keyof SettingsValues;
 
 /** What one change did to one setting, such as `rate_limits.create`. */

@@ -3,13 +3,13 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { CertMateError } from '../../errors.js';
 import { actorOf, callerOf } from '../../http/request.js';
-import { type Account, beginSession } from '../../http/sessions.js';
+import { type Account, beginSession, keepSession } from '../../http/sessions.js';
 import type { Actor } from '../../types.js';
 import { LIST_PATH } from './list-state.js';
 import { localPath } from './local-path.js';
 
 /** Somebody who may come in, why somebody may not, or the seconds to wait before another attempt is looked at. */
-type Outcome = { account: Pick<Account, 'id'> } | { refusal: string } | { wait: number };
+type Outcome = { account: Pick<Account, 'id' | 'stamp'> } | { refusal: string } | { wait: number };
 
 /** What these pages need of the accounts. */
 export interface SignInParts {
@@ -91,7 +91,10 @@ export const signInRoutes: FastifyPluginAsync<SignInParts> = async (app, { signI
     try {
       const { sessionId } = request.session;
       const outcome = await signIn.changePassword(callerOf(request), { current, next }, sessionId, actorOf(request));
-      if (outcome === null) return await reply.flash(CHANGED).redirect(LIST_PATH, 303);
+      if (outcome === null) {
+        keepSession(request);
+        return await reply.flash(CHANGED).redirect(LIST_PATH, 303);
+      }
       if ('wait' in outcome) return again(429, { current_password: waiting(reply, outcome.wait) });
       return again(400, { current_password: outcome.refusal });
     } catch (error) {
@@ -116,5 +119,5 @@ const NO_PASSWORD = {
 function waiting(reply: FastifyReply, seconds: number): string {
   reply.header('retry-after', seconds);
   const time = seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
-  return `There were too many wrong passwords. Try again in ${time}; an API token works meanwhile.`;
+  return `There were too many attempts to sign in. Try again in ${time}. API calls with a token work meanwhile.`;
 }

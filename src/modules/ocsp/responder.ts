@@ -45,6 +45,10 @@ export interface OcspAnswer {
   readonly sharesSecond?: boolean;
 }
 
+/** Counts a signature for a caller; false where that is one too many. */
+type MaySign = () => boolean;
+const always: MaySign = () => true;
+
 /** Answers are signed again in the background from this part of their life on, and on demand from half of it on. */
 const REFRESH_FROM = 0.4;
 /** So many at a time, one after another: about a tenth of a second's work, most of it off the loop. */
@@ -62,6 +66,7 @@ export class OcspResponder {
   readonly #malformed = this.tallies.of('malformed', 'none');
   readonly #unauthorized = this.tallies.of('unauthorized', 'none');
   readonly #failed = this.tallies.of('failed', 'none');
+  readonly #tryLater = this.tallies.of('try_later', 'none');
   #delegate: Delegate;
   #rotation: Promise<void> | null = null;
 
@@ -115,18 +120,19 @@ export class OcspResponder {
    * Answers one request; at once where the answer has been signed before, as it has for most.
    * @param request the DER of an OCSPRequest
    * @param now the present moment, from those who have asked the clock already
+   * @param maySign asked where the answer has to be signed for this request; false: the answer is tryLater
    * @returns always an answer; errors are the unsigned five bytes of RFC 6960 §4.2.1
    */
-  respond(request: Buffer, now = this.#parts.clock.now()): OcspAnswer | Promise<OcspAnswer> {
-    return this.respondToText(request.toString('latin1'), now);
+  respond(request: Buffer, now = this.#parts.clock.now(), maySign = always): OcspAnswer | Promise<OcspAnswer> {
+    return this.respondToText(request.toString('latin1'), now, maySign);
   }
 
   /** The same for a request of one character an octet. */
-  respondToText(request: string, now: Date): OcspAnswer | Promise<OcspAnswer> {
+  respondToText(request: string, now: Date, maySign: MaySign): OcspAnswer | Promise<OcspAnswer> {
     try {
       const kept = this.#presigned.get(request);
       if (kept !== undefined && this.#holds(kept, now)) return this.#leaves(kept);
-      const answer = this.#answer(Buffer.from(request, 'latin1'));
+      const answer = this.#answer(Buffer.from(request, 'latin1'), maySign);
       return answer instanceof Promise ? answer.catch((error: unknown) => this.#fail(error)) : answer;
     } catch (error) {
       return this.#fail(error);
@@ -137,15 +143,21 @@ export class OcspResponder {
    * The same for the request of a GET.
    * @param path what follows `/ocsp` in its URL
    */
-  respondToPath(path: string, now = this.#parts.clock.now()): OcspAnswer | Promise<OcspAnswer> {
+  respondToPath(path: string, now: Date, maySign: MaySign): OcspAnswer | Promise<OcspAnswer> {
     const kept = this.#presigned.atPath(path);
     if (kept !== undefined && this.#holds(kept, now)) return this.#leaves(kept);
-    const answer = this.respond(requestInPath(path), now);
+    const answer = this.respond(requestInPath(path), now, maySign);
     if (answer instanceof Presigned) this.#presigned.putPath(path, answer);
     return answer;
   }
 
-  #answer(request: Buffer): OcspAnswer | Promise<OcspAnswer> {
+  /** The answer to a caller who asks too often (RFC 6960 §2.3): the request is not looked at. */
+  tryLater(): OcspAnswer {
+    this.#tryLater.count += 1;
+    return TRY_LATER;
+  }
+
+  #answer(request: Buffer, maySign: MaySign): OcspAnswer | Promise<OcspAnswer> {
     let parsed: ReturnType<typeof readOcspRequest>;
     try {
       parsed = readOcspRequest(request);
@@ -160,8 +172,9 @@ export class OcspResponder {
       return UNAUTHORIZED;
     }
     const [first] = certIds;
-    if (first && certIds.length === 1 && nonce === null) return this.#answerFor(first, plainRequest(first.raw));
-    return this.#answerOnce(certIds, nonce);
+    if (first && certIds.length === 1 && nonce === null)
+      return this.#answerFor(first, plainRequest(first.raw), maySign);
+    return maySign() ? this.#answerOnce(certIds, nonce) : this.tryLater();
   }
 
   /** What an OCSP client understands where another one would get a 500. */
@@ -203,9 +216,10 @@ export class OcspResponder {
     return answer;
   }
 
-  async #answerFor(certId: CertId, request: Buffer): Promise<OcspAnswer> {
+  async #answerFor(certId: CertId, request: Buffer, maySign: MaySign): Promise<OcspAnswer> {
     const kept = this.#presigned.get(request.toString('latin1'));
     if (kept !== undefined && this.#holds(kept, this.#parts.clock.now())) return this.#leaves(kept);
+    if (!maySign()) return this.tryLater();
     for (;;) {
       const { answer, state } = await this.#presign(certId, request);
       // It was changed while the answer was being signed: this one has become a lie.
@@ -268,6 +282,7 @@ export class OcspResponder {
 
 const MALFORMED: OcspAnswer = { text: OCSP_ERROR.malformedRequest.toString('latin1'), cache: null, etag: '' };
 const INTERNAL_ERROR: OcspAnswer = { text: OCSP_ERROR.internalError.toString('latin1'), cache: null, etag: '' };
+const TRY_LATER: OcspAnswer = { text: OCSP_ERROR.tryLater.toString('latin1'), cache: null, etag: '' };
 const UNAUTHORIZED: OcspAnswer = { text: OCSP_ERROR.unauthorized.toString('latin1'), cache: null, etag: '' };
 
 /** The shortest request for one CertID (RFC 6960 §4.1.1). */

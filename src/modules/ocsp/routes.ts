@@ -2,10 +2,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+
 import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
-import { CertMateError } from '../../errors.js';
+import { CertMateError, RateLimitError } from '../../errors.js';
+
 import { binary } from '../../http/binary.js';
 import { conditional } from '../../http/conditional.js';
+import { errorHandler } from '../../http/problem.js';
 import { OCSP_ERROR } from '../../pki/ocsp.js';
 import { serialCandidates } from '../../pki/serial.js';
 import { RESPONDER_NAME } from './delegate.js';
@@ -26,13 +29,20 @@ const PREFIX = '/api/ocsp';
 const tags = ['Revocation'];
 
 export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { admission, clock, config, lane, ocsp } = app;
+  const { admission, clock, config, lane, maySign, ocsp } = app;
 
-  lane.take = ocspLane({ ocsp, clock, admit: (address) => admission(address, 'ocsp') });
+  lane.take = ocspLane({ ocsp, clock, admit: admission, maySign });
+
+  /** An OCSP client that asks too often is told so in OCSP: nginx, for one, takes JSON for a broken responder. */
+  const inOcsp = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    if (!(error instanceof RateLimitError)) return errorHandler(error, request, reply);
+    return reply.type(OCSP_RESPONSE).send(Buffer.from(ocsp.tryLater().text, 'latin1'));
+  };
 
   app.post(
     '/ocsp',
     {
+      errorHandler: inOcsp,
       schema: {
         summary: 'Answer an OCSP request (RFC 6960) in DER',
         tags,
@@ -42,7 +52,8 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async (request, reply) => {
       const der = Buffer.isBuffer(request.body) ? request.body : NOTHING;
-      return answer(request, reply, await ocsp.respond(der)) ?? reply;
+      const said = await ocsp.respond(der, clock.now(), () => maySign(request.ip));
+      return answer(request, reply, said) ?? reply;
     },
   );
 
@@ -50,6 +61,7 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
     app.get(
       path,
       {
+        errorHandler: inOcsp,
         schema: {
           summary: 'Answer an OCSP request given as base64 in the path',
           tags,
@@ -57,7 +69,8 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
         },
       },
       async (request, reply) => {
-        const said = await ocsp.respondToPath(request.raw.url?.slice(PREFIX.length) ?? '');
+        const path = request.raw.url?.slice(PREFIX.length) ?? '';
+        const said = await ocsp.respondToPath(path, clock.now(), () => maySign(request.ip));
         return answer(request, reply, said) ?? reply;
       },
     );

@@ -1,6 +1,14 @@
 /** How many answers left, by what they said and where they came from: plain numbers, read when somebody asks. */
 
-export type AnswerStatus = 'good' | 'revoked' | 'unknown' | 'several' | 'malformed' | 'unauthorized' | 'failed';
+export type AnswerStatus =
+  | 'good'
+  | 'revoked'
+  | 'unknown'
+  | 'several'
+  | 'malformed'
+  | 'unauthorized'
+  | 'failed'
+  | 'try_later';
 /** `hit`: signed before; `miss`: signed for this request, and kept if it may be; `nonce`; `none`: not signed at all. */
 export type AnswerSource = 'hit' | 'miss' | 'nonce' | 'none';
 

@@ -13,10 +13,18 @@ const sections = {
     create: perMinute,
     renew: perMinute,
     batch: perMinute,
-    ocsp: perMinute,
-    crl: perMinute,
+    ocsp: perMinute.meta({ description: 'OCSP status as JSON, for each address.' }),
+    ocsp_der: perMinute.meta({ description: 'OCSP requests of servers, for each address; outside the ceiling.' }),
+    ocsp_signed: perMinute.meta({
+      description:
+        'Those of them whose answer has to be signed for them: a nonce, several certificates, a first question.',
+    }),
+    crl: perMinute.meta({ description: 'Facts of the CRL, for each address.' }),
+    crl_download: perMinute.meta({
+      description: 'Downloads of the CRL, for each address; outside the ceiling. An answer 304 does not count.',
+    }),
     login: perMinute,
-    ceiling: perMinute.meta({ description: 'For each address, over all classes.' }),
+    ceiling: perMinute.meta({ description: 'For each address, over all other classes.' }),
   },
   renewal: {
     enabled: z

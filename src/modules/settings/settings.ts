@@ -1,6 +1,12 @@
 /** The settings in force: what an administrator has set, over what the environment says, over the defaults. */
 import { CertMateError } from '../../errors.js';
-import { neverWithout, VersionedFile, type VersionedFiles } from '../../store/versioned-file.js';
+import {
+  type Fields,
+  neverWithout,
+  type Upgrade,
+  VersionedFile,
+  type VersionedFiles,
+} from '../../store/versioned-file.js';
 import type { Actor, AuditSink } from '../../types.js';
 import {
   NAMES,
@@ -198,9 +204,27 @@ async function stored({ files }: SettingsParts): Promise<Values> {
   return (await settingsFile.read(files, FILE)) ?? emptyValues();
 }
 
+/**
+ * Form 1 had one limit for all of OCSP and one for all of the CRL. Where one is above what servers are allowed by default, they
+ * keep it.
+ */
+const serversApart: Upgrade = (older) => {
+  const { rate_limits: limits, ...others } = older as Fields & { rate_limits?: Fields };
+  if (limits === undefined) return others;
+  const above = (value: unknown, usual: number, name: string) =>
+    typeof value === 'number' && value > usual ? { [name]: value } : {};
+  const { ocsp, crl } = limits;
+  const servers = {
+    ...above(ocsp, 30_000, 'ocsp_der'),
+    ...above(ocsp, 3000, 'ocsp_signed'),
+    ...above(crl, 600, 'crl_download'),
+  };
+  return { ...others, rate_limits: { ...limits, ...servers } };
+};
+
 /** `settings.json`: section, name, value. */
 export const settingsFile = new VersionedFile<Values>({
-  upgrades: [neverWithout],
+  upgrades: [neverWithout, serversApart],
   parse: (contents) => {
     const { success, data, error } = storedSettings.safeParse(contents);
     if (success) return merged(emptyValues(), data);

@@ -86,10 +86,10 @@ describe('a key that is limited to some certificates', () => {
     assert.equal(next.json().next_cursor, null);
     for (const [url, status] of [
       [`${CERTS}/vpn-1`, 200],
-      [`${CERTS}/vpn-3`, 403],
+      [`${CERTS}/vpn-3`, 404],
       [`${CERTS}/vpn-1/download/crt`, 200],
-      [`${CERTS}/web-1/download/crt`, 403],
-      [`${CERTS}/web-1/download/p7b`, 403],
+      [`${CERTS}/web-1/download/crt`, 404],
+      [`${CERTS}/web-1/download/p7b`, 404],
       [`${CERTS}/none`, 404],
       [`${CERTS}/stats`, 403],
       ['/api/renewals', 403],
@@ -120,7 +120,7 @@ describe('a key that is limited to some certificates', () => {
       ] as const;
     for (const call of calls('web-1', foreign['certificate_pem'] ?? '', foreign['serial_number'] ?? '')) {
       const answer = await send(call);
-      assert.deepEqual([answer.statusCode, answer.json().code], [403, 'FORBIDDEN'], `${call.method} ${call.url}`);
+      assert.deepEqual([answer.statusCode, answer.json().code], [404, 'NOT_FOUND'], `${call.method} ${call.url}`);
     }
     assert.equal(built.app.certificates.get('web-1').status, 'active');
     const served = calls('vpn-1', own['certificate_pem'] ?? '', own['serial_number'] ?? '').slice(0, 5);
@@ -131,7 +131,7 @@ describe('a key that is limited to some certificates', () => {
     const { results } = await bulk({ identifiers: ['web-1', 'vpn-1'], tags: ['x'] });
     assert.deepEqual(
       results.map(({ error }: { error: { code: string } | null }) => error?.code ?? null),
-      ['FORBIDDEN', null],
+      ['NOT_FOUND', null],
     );
     const all = await bulk({ filter: { type: 'client' }, reason: 'superseded' }, 'revoke');
     assert.deepEqual([all.total, all.successful], [1, 1], 'a filter finds what it may touch');

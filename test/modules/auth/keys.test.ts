@@ -116,7 +116,8 @@ describe('API keys', () => {
     const rotated = await app.inject({ method: 'POST', url, headers });
     assert.equal(rotated.statusCode, 200, rotated.body);
     assert.equal(rotated.headers['cache-control'], 'no-store');
-    const { token, ...key } = rotated.json();
+    const { token, sessions_ended, offspring: stay, ...key } = rotated.json();
+    assert.deepEqual([sessions_ended, stay.map(({ id }: { id: string }) => id)], [0, [offspring.id]]);
     assert.deepEqual({ ...key, last_used_at: null }, { ...only, prefix: token.slice(0, 8), last_used_at: null });
     assert.equal(
       (await app.inject({ url: '/api/keys', headers })).statusCode,

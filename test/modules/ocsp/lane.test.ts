@@ -14,6 +14,10 @@ interface Said {
   body: Buffer;
 }
 
+/** OCSPResponses without a body (RFC 6960 §4.2.1). */
+const MALFORMED = '30030a0101';
+const TRY_LATER = '30030a0103';
+
 const TYPE = { 'content-type': 'application/ocsp-request' };
 
 /** Over a real socket, where the lane is. */
@@ -186,9 +190,9 @@ test('the description of the API tells how to ask', async (t) => {
 });
 
 describe('past Fastify the same rules hold:', () => {
-  test('both ways count into one allowance, and the refusal is the one of every route', async (t) => {
+  test('both ways count into one allowance, and the refusal is tryLater in OCSP', async (t) => {
     const built = await listening(t);
-    built.app.rateLimits.ocsp = 4;
+    built.app.rateLimits.ocsp_der = 4;
     const remaining = [];
     for (const injected of [false, true, false, true]) {
       const { headers } = injected
@@ -198,29 +202,55 @@ describe('past Fastify the same rules hold:', () => {
     }
     assert.deepEqual(remaining, ['3', '2', '1', '0']);
     const refused = await overSocket(built, 'GET', '/api/ocsp/MA');
-    assert.equal(refused.status, 429);
-    assert.equal(JSON.parse(String(refused.body)).code, 'RATE_LIMITED');
-    assert.ok(Number(refused.headers['retry-after']) > 0);
+    assert.deepEqual([refused.status, refused.headers['content-type']], [200, 'application/ocsp-response']);
+    assert.equal(refused.body.toString('hex'), TRY_LATER);
   });
 
-  test('the ceiling of an address stands above', async (t) => {
+  test('the ceiling of an address does not count it: a server is one address for all its clients', async (t) => {
     const built = await listening(t);
     built.app.rateLimits.ceiling = 2;
     const statuses = [];
-    for (let n = 0; n < 3; n += 1) statuses.push((await overSocket(built, 'GET', '/api/ocsp/MA')).status);
-    assert.deepEqual(statuses, [200, 200, 429]);
+    for (let n = 0; n < 4; n += 1) statuses.push((await overSocket(built, 'GET', '/api/ocsp/MA')).body.toString('hex'));
+    assert.deepEqual(statuses, [MALFORMED, MALFORMED, MALFORMED, MALFORMED]);
+    assert.equal((await overSocket(built, 'GET', '/api/ca')).status, 200);
+  });
+
+  test('answers that have to be signed have an allowance of their own, which both ways share', async (t) => {
+    const built = await listening(t);
+    const serial = (await built.issue())['serial_number'] ?? '';
+    const id = certId(built.app.authority.certificate, serial);
+    built.app.rateLimits.ocsp_signed = 2;
+    const ask = async (body: Buffer, injected = false) => {
+      const options = { method: 'POST', url: '/api/ocsp', payload: body, headers: TYPE } as const;
+      if (injected) return (await built.app.inject(options)).rawPayload.toString('hex');
+      const { status, body: answer } = await overSocket(built, 'POST', '/api/ocsp', { body, headers: TYPE });
+      assert.equal(status, 200);
+      return answer.toString('hex');
+    };
+    const plain = ocspRequest([id]);
+    const nonce = (n: number) => ocspRequest([id], Buffer.alloc(16, n));
+    const successful = /^3082.{4}0a0100/;
+    assert.match(await ask(plain), successful, 'the first question is signed for');
+    assert.match(await ask(nonce(1), true), successful);
+    for (const injected of [false, true]) {
+      assert.equal(await ask(nonce(2), injected), TRY_LATER);
+      assert.equal(await ask(ocspRequest([certId(built.app.authority.certificate, '42')]), injected), TRY_LATER);
+      assert.match(await ask(plain, injected), successful, 'what is signed already is answered');
+    }
   });
 
   test('behind a trusted proxy the address in the header counts, otherwise it does not', async (t) => {
     const ask = async (built: Built, address: string) =>
-      (await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-forwarded-for': address } })).status;
+      (await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-forwarded-for': address } })).body.toString(
+        'hex',
+      );
     const behind = await listening(t, { CERTMATE_TRUST_PROXY: '127.0.0.1' });
-    behind.app.rateLimits.ocsp = 1;
-    assert.deepEqual([await ask(behind, '192.0.2.1'), await ask(behind, '192.0.2.2')], [200, 200]);
-    assert.equal(await ask(behind, '192.0.2.1'), 429);
+    behind.app.rateLimits.ocsp_der = 1;
+    assert.deepEqual([await ask(behind, '192.0.2.1'), await ask(behind, '192.0.2.2')], [MALFORMED, MALFORMED]);
+    assert.equal(await ask(behind, '192.0.2.1'), TRY_LATER);
     const direct = await listening(t);
-    direct.app.rateLimits.ocsp = 1;
-    assert.deepEqual([await ask(direct, '192.0.2.1'), await ask(direct, '192.0.2.2')], [200, 429]);
+    direct.app.rateLimits.ocsp_der = 1;
+    assert.deepEqual([await ask(direct, '192.0.2.1'), await ask(direct, '192.0.2.2')], [MALFORMED, TRY_LATER]);
   });
 
   test('a body of more than 64 KiB, or of another type, is refused', async (t) => {

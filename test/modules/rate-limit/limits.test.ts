@@ -27,7 +27,10 @@ describe('rate limits', () => {
       renew: 30,
       batch: 10,
       ocsp: 200,
+      ocsp_der: 30_000,
+      ocsp_signed: 3000,
       crl: 60,
+      crl_download: 600,
       login: 5,
       ceiling: 600,
     });

@@ -14,7 +14,8 @@ interface Overview {
   sources: Record<string, Record<string, string>>;
 }
 
-const LIMITS = { default: 100, create: 30, renew: 30, batch: 10, ocsp: 200, crl: 60, login: 5, ceiling: 600 };
+const CALLERS = { default: 100, create: 30, renew: 30, batch: 10, ocsp: 200, crl: 60, login: 5, ceiling: 600 };
+const LIMITS = { ...CALLERS, ocsp_der: 30_000, ocsp_signed: 3000, crl_download: 600 };
 
 /** An app, and calls on its settings. */
 async function withSettings(t: TestContext, options: Parameters<typeof build>[1] = {}) {
@@ -95,7 +96,7 @@ describe('the settings', () => {
     assert.deepEqual(third.renewal, { enabled: true, cron: '15 4 * * *' });
     assert.equal(third.sources['renewal']?.['cron'], 'environment');
     assert.deepEqual(JSON.parse(await readFile(file, 'utf8')), {
-      schema_version: 1,
+      schema_version: 2,
       rate_limits: { login: 7, ceiling: 1_000_000 },
     });
     await set({ rate_limits: null });
@@ -200,7 +201,7 @@ describe('a file of settings', () => {
     ['with a value that cannot be', '{"schema_version":1,"rate_limits":{"login":0}}', /damaged: rate_limits\.login: /],
     ['without a version', '{"rate_limits":{}}', /damaged: schema_version: /],
     ['that is another file', '[]', /damaged: schema_version: /],
-    ['of a newer version', '{"schema_version":2,"colours":{}}', /written by a newer CertMate \(schema_version 2; /],
+    ['of a newer version', '{"schema_version":3,"colours":{}}', /written by a newer CertMate \(schema_version 3; /],
   ] as const) {
     it(`${what} stops the start in one line that names it`, async (t) => {
       const first = await withSettings(t);
@@ -231,6 +232,18 @@ describe('a file of settings', () => {
     assert.equal((await get()).rate_limits['login'], 9);
     await set({ rate_limits: { crl: 70 } });
     assert.deepEqual(JSON.parse(await readFile(file, 'utf8')).rate_limits, { crl: 70, login: 9 });
+  });
+
+  it('of the form before, with one limit for all of OCSP, leaves servers what it allowed them beyond the default', async (t) => {
+    const { app, get, file } = await withSettings(t);
+    const stored = { ocsp: 50_000, crl: 1200, login: 9 };
+    await writeFile(file, JSON.stringify({ schema_version: 1, rate_limits: stored }));
+    await app.settings.reload();
+    const raised = { ...stored, ocsp_der: 50_000, ocsp_signed: 50_000, crl_download: 1200 };
+    assert.deepEqual((await get()).rate_limits, { ...LIMITS, ...raised });
+    await writeFile(file, JSON.stringify({ schema_version: 1, rate_limits: { ocsp: 400, crl: 100 } }));
+    await app.settings.reload();
+    assert.deepEqual((await get()).rate_limits, { ...LIMITS, ocsp: 400, crl: 100 });
   });
 
   it('is part of a backup, and in force again after a restore', async (t) => {
