@@ -51,6 +51,8 @@ export interface Revocation {
   reason_revoked: RevocationReason | null;
   /** When the key is known or suspected to have been compromised (RFC 5280 §5.3.2). */
   invalidity_date: Timestamp | null;
+  /** The reason in free text, where one was given; absent otherwise. */
+  note?: string;
 }
 
 /** A certificate that a renewal replaced: OCSP and CRL still answer for it. */

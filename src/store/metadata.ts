@@ -117,6 +117,7 @@ const SHAPE: Record<keyof CertificateRecord, Check> = {
     revoked_at: orNull(isTime),
     reason_revoked: orNull(isText),
     invalidity_date: orNull(isTime),
+    note: (given) => given === undefined || isText(given),
   }),
   renewal: isShaped({
     renewal_enabled: isFlag,

@@ -108,9 +108,9 @@ function frozenList(list: readonly string[]): string[] {
   return list.length === 0 ? (NO_LIST as never[]) : (Object.freeze([...list]) as string[]);
 }
 
-function sharedRevocation({ revoked, revoked_at, reason_revoked, invalidity_date }: Revocation): Revocation {
+function sharedRevocation({ revoked, revoked_at, reason_revoked, invalidity_date, note }: Revocation): Revocation {
   return revoked || revoked_at !== null
-    ? Object.freeze({ revoked, revoked_at, reason_revoked, invalidity_date })
+    ? Object.freeze({ revoked, revoked_at, reason_revoked, invalidity_date, ...(note === undefined ? {} : { note }) })
     : NOT_REVOKED;
 }
 

@@ -44,9 +44,14 @@ export function toRow(record: CertificateRecord): Row {
   const { revocation, renewal } = record;
   return [
     ...FIELDS.map((field) => record[field]),
-    revocation.revoked ? [revocation.revoked_at, revocation.reason_revoked, revocation.invalidity_date] : null,
+    revocation.revoked ? revocationRow(revocation) : null,
     [renewal.renewal_enabled, renewal.renewal_threshold_days, renewal.last_renewed_at, renewal.renewed_from],
   ];
+}
+
+/** The note is last, and left out where there is none, as there was not in older rows. */
+function revocationRow({ revoked_at, reason_revoked, invalidity_date, note }: CertificateRecord['revocation']): Row {
+  return [revoked_at, reason_revoked, invalidity_date, ...(note === undefined ? [] : [note])];
 }
 
 /**
@@ -91,6 +96,7 @@ export function fromRow(row: Row): CertificateRecord {
       revoked_at: revocation?.[0] ?? null,
       reason_revoked: revocation?.[1] ?? null,
       invalidity_date: revocation?.[2] ?? null,
+      ...(revocation?.[3] === undefined ? {} : { note: revocation[3] }),
     },
     renewal: {
       renewal_enabled: renewal[0],

@@ -218,6 +218,7 @@ it('there is a command for every route that does something to certificates', () 
     'GET /api/client-certs/:id/download/:type': 'download',
     'POST /api/client-certs/:id/download/p12': 'download --type p12',
     'PATCH /api/client-certs/:id': 'edit',
+    'PUT /api/client-certs/:id': 'edit',
     'DELETE /api/client-certs/:id': 'delete',
     'POST /api/client-certs/:id/renew': 'renew',
     'POST /api/client-certs/:id/revoke': 'revoke',

@@ -83,6 +83,52 @@ describe('a caller of the Python CertMate', () => {
   });
 });
 
+describe('the reason of a revocation', () => {
+  it('may be free text, which counts as unspecified and is kept as a note: the revocation never fails for its wording', async (t) => {
+    const { call, issue, app, config } = await build(t);
+    const revoke = async (reason: string, status = 200) => {
+      const { identifier } = await issue();
+      const url = `/api/client-certs/${identifier}/revoke`;
+      const answer = await call('admin', { method: 'POST', url, payload: { reason } });
+      assert.equal(answer.statusCode, status, answer.body);
+      return { identifier, ...(answer.json() as { revocation: Record<string, unknown> }) };
+    };
+    const { identifier, revocation } = await revoke('User requested: laptop stolen');
+    assert.equal(revocation['reason_revoked'], 'unspecified');
+    assert.equal(revocation['note'], 'User requested: laptop stolen');
+    for (const [said, meant] of [
+      ['KEY_COMPROMISE', 'keyCompromise'],
+      ['key compromise', 'keyCompromise'],
+      ['ca-compromise', 'cACompromise'],
+      ['superseded', 'superseded'],
+      ['', 'unspecified'],
+    ]) {
+      const known = await revoke(said ?? '');
+      assert.deepEqual([known.revocation['reason_revoked'], known.revocation['note']], [meant, undefined]);
+    }
+    await revoke('removeFromCRL', 400);
+    await revoke('a\u0000b', 400);
+    await revoke('x'.repeat(2001), 400);
+    const { identifier: first } = await issue({ identifier: 'bulk-1' });
+    const bulk = { identifiers: [first], reason: 'left the company' };
+    await call('admin', { method: 'POST', url: '/api/client-certs/bulk/revoke', payload: bulk });
+    const noteOf = async (id: string) =>
+      (await call('viewer', { url: `/api/client-certs/${id}` })).json().revocation.note;
+    assert.equal(await noteOf(first), 'left the company');
+    const lines = await call('admin', { url: `/api/audit?resource_id=${identifier}&operation=revoke` });
+    assert.equal(lines.json().entries[0].details.note, 'User requested: laptop stolen');
+    await app.close();
+    const again = await build(t, { config });
+    for (const [id, note] of [
+      [identifier, 'User requested: laptop stolen'],
+      [first, 'left the company'],
+    ] as const) {
+      const shown = await again.call('viewer', { url: `/api/client-certs/${id}` });
+      assert.equal(shown.json().revocation.note, note, 'after a restart');
+    }
+  });
+});
+
 describe('the URL by which a request is routed', () => {
   it('is of today, whatever the query says, and only where the whole of a part of the path is an older name', () => {
     const routed = (url: string, method = 'GET') => routedUrl({ url, method });

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { actorOf } from '../../http/request.js';
 import { bulkRenewRequest, bulkResult, bulkRevokeRequest, bulkTagRequest } from './change-schema.js';
+import { spokenReason } from './reason.js';
 
 const tags = ['Client certificates'];
 const response = { 200: bulkResult };
@@ -23,7 +24,8 @@ export const bulkRoutes: FastifyPluginAsyncZod = async (app) => {
       },
     },
     async (request) => {
-      const { identifiers, filter, dry_run, ...revocation } = request.body;
+      const { identifiers, filter, dry_run, reason, invalidity_date } = request.body;
+      const revocation = { ...spokenReason(reason), invalidity_date };
       return certificates.bulkRevoke({ identifiers, filter, dry_run }, revocation, actorOf(request));
     },
   );

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { actorOf } from '../../http/request.js';
 import { amendRequest, renewRequest, revokeFoundRequest } from './change-schema.js';
 import { issuedAnswer } from './issued-answer.js';
+import { spokenReason } from './reason.js';
 import { certificateResource, identifierParams, issuedCertificate, issueHeaders } from './schema.js';
 
 const tags = ['Client certificates'];
@@ -94,7 +95,8 @@ export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
       config: { errors: [404] },
     },
     async (request) => {
-      const { serial_number, certificate = '', ...revocation } = request.body;
+      const { serial_number, certificate = '', reason, invalidity_date } = request.body;
+      const revocation = { ...spokenReason(reason), invalidity_date };
       return serial_number === undefined
         ? certificates.revokeCertificate(certificate, revocation, actorOf(request))
         : certificates.revokeSerial(serial_number, revocation, actorOf(request));

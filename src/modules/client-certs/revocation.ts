@@ -19,6 +19,8 @@ import type {
 
 export interface RevocationRequest {
   reason: RevocationReason;
+  /** The reason in free text. */
+  note?: string | undefined;
   /** RFC 3339: when the key was or may have been compromised. Kept for the present serial number only. */
   invalidity_date?: string | undefined;
 }
@@ -43,6 +45,7 @@ export function revoked(record: CertificateRecord, request: RevocationRequest, n
   assertPresent(record);
   const { revocation } = record;
   if (!canTake(revocation, request.reason)) throw alreadyRevoked(revocation);
+  const note = request.note ?? revocation.note;
   return {
     ...record,
     revocation: {
@@ -50,6 +53,7 @@ export function revoked(record: CertificateRecord, request: RevocationRequest, n
       ...marked(revocation, request.reason, now),
       invalidity_date:
         request.invalidity_date === undefined ? null : invalidityDate(request.invalidity_date, record.not_before, now),
+      ...(note === undefined ? {} : { note }),
     },
     history: withRevokedHistory(record.history, request.reason, now),
   };

@@ -115,6 +115,7 @@ async function changeState(
         ? {
             reason: (replaced ?? revocation).reason_revoked,
             revoked_at: (replaced ?? revocation).revoked_at,
+            ...(replaced === undefined && revocation.note !== undefined ? { note: revocation.note } : {}),
           }
         : {}),
     },

@@ -6,6 +6,7 @@ import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
 import { actorOf } from '../../http/request.js';
 import type { Download } from './download.js';
+import { spokenReason } from './reason.js';
 import {
   certificatePage,
   certificateResource,
@@ -112,8 +113,11 @@ export const certificateRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: certificateResource },
       },
     },
-    async (request) =>
-      certificates.revoke(request.params.id, request.body ?? revokeRequest.parse({}), actorOf(request)),
+    async (request) => {
+      const { reason, invalidity_date } = request.body ?? revokeRequest.parse({});
+      const revocation = { ...spokenReason(reason), invalidity_date };
+      return certificates.revoke(request.params.id, revocation, actorOf(request));
+    },
   );
 };
 

@@ -5,6 +5,7 @@ import { parseGeneralName } from '../../pki/general-names.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 import { isVisible } from '../../pki/visible-text.js';
 import { isLines, tidyName } from './name-text.js';
+import { isReleaseOnly, REVOCATION_REASONS } from './reason.js';
 import { slugOf } from './slug.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */
@@ -19,17 +20,6 @@ const nameText = (most: number) =>
 export const keyTypes = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p256', 'ec-p384', 'ed25519'] as const;
 export const certificateTypes = ['client', 'server', 'device', 'iot'] as const;
 const statuses = ['active', 'expiring', 'expired', 'revoked', 'held', 'superseded', 'deleted'] as const;
-const revocationReasons = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'certificateHold',
-  'privilegeWithdrawn',
-  'aACompromise',
-] as const;
 /** What a leaf's key may be used for; keyCertSign and cRLSign belong to CAs. */
 const leafKeyUsages = [
   'digitalSignature',
@@ -185,8 +175,9 @@ const certificateFields = {
   revocation: z.object({
     revoked: z.boolean(),
     revoked_at: timestamp.nullable(),
-    reason_revoked: z.enum(revocationReasons).nullable(),
+    reason_revoked: z.enum(REVOCATION_REASONS).nullable(),
     invalidity_date: timestamp.nullable(),
+    note: z.string().optional().meta({ description: 'The reason in free text, where one was given.' }),
   }),
   renewal: z.object({
     renewal_enabled: z.boolean(),
@@ -200,7 +191,7 @@ const certificateFields = {
       expires_at: timestamp,
       superseded_at: timestamp,
       revoked_at: timestamp.nullable(),
-      reason_revoked: z.enum(revocationReasons).nullable(),
+      reason_revoked: z.enum(REVOCATION_REASONS).nullable(),
     }),
   ),
 };
@@ -209,7 +200,7 @@ const certificateFields = {
 const flatFields = {
   revoked: z.boolean().meta({ description: 'As revocation.revoked.' }),
   revoked_at: timestamp.nullable().meta({ description: 'As revocation.revoked_at.' }),
-  reason_revoked: z.enum(revocationReasons).nullable().meta({ description: 'As revocation.reason_revoked.' }),
+  reason_revoked: z.enum(REVOCATION_REASONS).nullable().meta({ description: 'As revocation.reason_revoked.' }),
   renewal_enabled: z.boolean().meta({ description: 'As renewal.renewal_enabled.' }),
   renewal_threshold_days: z.int().meta({ description: 'As renewal.renewal_threshold_days.' }),
 };
@@ -284,22 +275,20 @@ export const pkcs12Request = z
   })
   .meta({ id: 'Pkcs12Request' });
 
-const snakeReasons = new Map<string, (typeof revocationReasons)[number]>(
-  revocationReasons.map((reason) => [reason.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), reason]),
-);
-// "aACompromise" and "cACompromise" read better as words of their own.
-snakeReasons.set('ca_compromise', 'cACompromise').set('aa_compromise', 'aACompromise');
-
-/** A reason in camelCase as RFC 5280 spells it or in snake_case; always given on in camelCase. */
+/** A reason of RFC 5280 in any spelling, or free text: see spokenReason. */
 export const revocationReason = z
   .string()
-  .transform((text, context) => {
-    const reason = revocationReasons.find((name) => name === text) ?? snakeReasons.get(text);
-    if (reason) return reason;
-    context.addIssue(`must be one of ${revocationReasons.join(', ')}`);
-    return z.NEVER;
-  })
-  .meta({ description: 'RFC 5280 §5.3.1, camelCase or snake_case.', example: 'keyCompromise' });
+  .max(2000, 'must have at most 2000 characters')
+  .refine(isLines, 'must not contain control characters other than tabs and line ends')
+  .refine(
+    (text) => !isReleaseOnly(text),
+    'removeFromCRL revokes nothing; to release a certificate from hold use unhold',
+  )
+  .meta({
+    description:
+      'RFC 5280 §5.3.1, camelCase or snake_case. Any other text counts as unspecified and is kept as revocation.note.',
+    example: 'keyCompromise',
+  });
 
 export const revokeRequest = z
   .strictObject({

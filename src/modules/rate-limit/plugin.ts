@@ -163,8 +163,10 @@ function answer(
   tell(reply, max, standing);
   if (!standing.exceeded) return done();
   reply.server.refusedCalls[limit] += 1;
-  return done(new RateLimitError(standing.reset));
+  return done(new RateLimitError(standing.reset, limit === 'create' ? IN_ONE_CALL : ''));
 }
+
+const IN_ONE_CALL = 'To issue many certificates in one call, use POST /api/client-certs/batch.';
 
 /** Says in the headers how the caller stands. */
 function tell(reply: FastifyReply, max: number, standing: Standing): void {

@@ -48,6 +48,10 @@ export const API_STEPS: Record<string, Step> = {
     const id = await stage.certificate();
     return certificate('update', await stage.call('PATCH', `/api/client-certs/${id}`, { notes: 'changed' }), id);
   },
+  'PUT /api/client-certs/:id': async (stage) => {
+    const id = await stage.certificate();
+    return certificate('update', await stage.call('PUT', `/api/client-certs/${id}`, { notes: 'changed' }), id);
+  },
   'DELETE /api/client-certs/:id': async (stage) => {
     const id = await stage.certificate();
     return certificate('delete', await stage.call('DELETE', `/api/client-certs/${id}`), id);

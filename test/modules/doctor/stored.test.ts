@@ -26,6 +26,7 @@ async function everything(t: TestContext) {
   const rows = [['bob'], ['carol']];
   await done('POST', '/api/client-certs/batch', { headers: ['common_name'], rows }, { prefer: 'respond-async' });
   await done('PUT', '/api/profiles/own', { certificate_types: ['client'] });
+  await done('POST', '/api/blocked-keys', { public_key_sha256: 'ab'.repeat(32) });
   await app.close();
   // What only other machines leave: with TLS, and after a restore.
   const file = (path: string, content: object, mode: number) =>

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { AccessTable } from '../../../src/http/access.js';
+import { build } from '../../build.js';
 import { smallApp, tokenFor } from '../../http/small-app.js';
 
 const TABLE: AccessTable = {
@@ -59,6 +60,19 @@ describe('rate limits', () => {
       status: 429,
       retry_after: 60,
     });
+  });
+
+  test('issuing one by one too fast is answered with the way to issue many in one call', async (t) => {
+    const { call } = await build(t, { environment: { CERTMATE_RATE_LIMITS: 'on' } });
+    await call('admin', { method: 'PATCH', url: '/api/settings', payload: { rate_limits: { create: 1 } } });
+    const create = () => call('operator', { method: 'POST', url: '/api/client-certs', payload: { common_name: 'a' } });
+    assert.equal((await create()).statusCode, 201);
+    const refused = await create();
+    assert.equal(refused.statusCode, 429);
+    assert.match(
+      refused.json().message,
+      /^Too many requests\. Please try again later\. .*POST \/api\/client-certs\/batch/,
+    );
   });
 
   test('a minute later it goes on', async (t) => {

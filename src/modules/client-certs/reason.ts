@@ -1,0 +1,35 @@
+/** The reason of a revocation as callers write it. */
+import type { RevocationReason } from '../../types.js';
+
+/** RFC 5280 §5.3.1, without removeFromCRL, which only delta CRLs have. */
+export const REVOCATION_REASONS = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'certificateHold',
+  'privilegeWithdrawn',
+  'aACompromise',
+] as const satisfies readonly RevocationReason[];
+
+const BY_LETTERS = new Map<string, RevocationReason>(REVOCATION_REASONS.map((reason) => [lettersOf(reason), reason]));
+
+/**
+ * A reason in camelCase, snake_case or any other spelling of the same letters. Every other text counts as `unspecified` and is
+ * kept as a note, so that a revocation never fails for its wording.
+ */
+export function spokenReason(text: string): { reason: RevocationReason; note?: string } {
+  const reason = BY_LETTERS.get(lettersOf(text));
+  return reason === undefined ? { reason: 'unspecified', note: text.trim() } : { reason };
+}
+
+/** removeFromCRL is a reason of RFC 5280 that no certificate can be revoked with. */
+export function isReleaseOnly(text: string): boolean {
+  return lettersOf(text) === 'removefromcrl';
+}
+
+function lettersOf(text: string): string {
+  return text.toLowerCase().replace(/[\s_-]+/g, '');
+}
