@@ -54,6 +54,7 @@ describe('settings', () => {
       ocspHours: 24,
       rateLimits: true,
       trustProxy: null,
+      relyingParties: null,
       auditMaxMb: 64,
       auditMaxDays: 0,
       logFile: false,

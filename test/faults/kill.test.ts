@@ -68,7 +68,7 @@ async function work(url: string, csr: string, known: Acknowledged): Promise<void
       known.issued.set(renewed.body['serial_number'] as string, identifier);
       if (choice < 0.1) known.revoked.add(serial_number);
     } else if (choice < 0.7) {
-      const revoked = await call(url, 'POST', `${path}/revoke`, { reason: 'keyCompromise' });
+      const revoked = await call(url, 'POST', `${path}/revoke`, { reason: 'superseded' });
       if (revoked === null) return;
       assert.equal(revoked.status, 200, JSON.stringify(revoked.body));
       known.revoked.add(serial_number);
