@@ -51,6 +51,7 @@ describe('the audit routes', () => {
       message: 'The audit log is broken at seq 2 (changed). Keep the file and compare it with a backup.',
       code: 'CONFLICT',
       status: 409,
+      ok: false,
       first_bad_seq: 2,
       reason: 'changed',
       file: 'certificate_audit.log',
