@@ -36,7 +36,7 @@ export class Scheduler {
 
   readonly #elapsed: () => number;
 
-  /** @param elapsed milliseconds since some fixed moment, by a clock that nobody can set */
+  /** @param elapsed milliseconds since some fixed moment, by a clock that cannot be set */
   constructor(log: Log, clock: Clock, elapsed = () => performance.now()) {
     this.#log = log;
     this.#clock = clock;
@@ -45,7 +45,7 @@ export class Scheduler {
   }
 
   /**
-   * Runs `work` each time so many seconds have passed since the scheduler was told, by a clock that nobody can set. A run that
+   * Runs `work` each time so many seconds have passed since the scheduler was told, by a clock that cannot be set. A run that
    * is due while the last one still goes on is left out; one that fails is logged, and the next one comes all the same.
    */
   every(name: string, seconds: number, work: () => Promise<unknown>): void {

@@ -31,16 +31,19 @@ export type SignatureScheme = 'rsa-sha256' | 'ecdsa-sha256' | 'ecdsa-sha384' | '
 export type CertificateType = 'client' | 'server' | 'device' | 'iot';
 
 /** RFC 5280 §5.3.1, in its own spelling. `removeFromCRL` exists in delta CRLs only, so it is not here. */
-export type RevocationReason =
-  | 'unspecified'
-  | 'keyCompromise'
-  | 'cACompromise'
-  | 'affiliationChanged'
-  | 'superseded'
-  | 'cessationOfOperation'
-  | 'certificateHold'
-  | 'privilegeWithdrawn'
-  | 'aACompromise';
+export const REVOCATION_REASONS = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'certificateHold',
+  'privilegeWithdrawn',
+  'aACompromise',
+] as const;
+
+export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 export type CertificateStatus = 'active' | 'expiring' | 'expired' | 'revoked' | 'held' | 'superseded' | 'deleted';
 

@@ -87,7 +87,7 @@ function report(outcomes: readonly Outcome[], dryRun: boolean, refused: boolean)
   if (refused) {
     print(
       'Nothing was imported: revoked certificates would come back to life.',
-      'Make the CRL anew (easyrsa gen-crl, openssl ca -gencrl) or restore it, and try again; or give --skip-unreadable-crls.',
+      'Create the CRL again (easyrsa gen-crl, openssl ca -gencrl) or restore it, and try again; or give --skip-unreadable-crls.',
     );
     return;
   }

@@ -1,6 +1,6 @@
 /** A body for each operation that takes one: what the explorer offers, and a test sends. It is accepted as it stands. */
 
-/** A CSR as openssl makes it, for a key that nobody holds any more. */
+/** A CSR as openssl makes it, for a key that was thrown away. */
 const CSR = [
   '-----BEGIN CERTIFICATE REQUEST-----',
   'MIIBFDCBuwIBADAnMRIwEAYDVQQKDAlBQ01FIENvcnAxETAPBgNVBAMMCGxhcHRv',

@@ -2,7 +2,7 @@
  * What a damaged `metadata.json` still tells: every pair of a name and a value that can be read of it, whether it is JSON in
  * another form than ours, cut short, or the text of a Python dictionary. In doubt it counts as revoked.
  */
-import type { RevocationReason, Timestamp } from '../types.js';
+import { REVOCATION_REASONS, type RevocationReason, type Timestamp } from '../types.js';
 
 /** A revocation as far as it can be read. */
 export interface ReadableRevocation {
@@ -26,17 +26,6 @@ export interface Salvage {
 
 type Pair = readonly [name: string, value: string];
 
-const REASONS: readonly RevocationReason[] = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'certificateHold',
-  'privilegeWithdrawn',
-  'aACompromise',
-];
 const PAIR = /["']?([A-Za-z_]\w*)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}[\]"']+)/g;
 const HISTORY = /["']?(?:history|previous|replaced)["']?\s*:\s*\[/i;
 /** Also cut short. */
@@ -71,7 +60,7 @@ export function timeIn(text: string): Timestamp | null {
 function reasonIn(text: string): RevocationReason {
   const plain = (words: string): string => words.replace(/[^a-z]/gi, '').toLowerCase();
   if (/^(?:on)?(?:held|hold|suspended)$/.test(plain(text))) return 'certificateHold';
-  return REASONS.find((reason) => plain(reason) === plain(text)) ?? 'unspecified';
+  return REVOCATION_REASONS.find((reason) => plain(reason) === plain(text)) ?? 'unspecified';
 }
 
 function decode(bytes: Buffer): string {

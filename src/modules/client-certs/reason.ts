@@ -1,18 +1,5 @@
 /** The reason of a revocation as callers write it. */
-import type { RevocationReason } from '../../types.js';
-
-/** RFC 5280 §5.3.1, without removeFromCRL, which only delta CRLs have. */
-export const REVOCATION_REASONS = [
-  'unspecified',
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'certificateHold',
-  'privilegeWithdrawn',
-  'aACompromise',
-] as const satisfies readonly RevocationReason[];
+import { REVOCATION_REASONS, type RevocationReason } from '../../types.js';
 
 const BY_LETTERS = new Map<string, RevocationReason>(REVOCATION_REASONS.map((reason) => [lettersOf(reason), reason]));
 

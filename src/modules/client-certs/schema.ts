@@ -4,8 +4,9 @@ import { isCountry } from '../../pki/country.js';
 import { parseGeneralName } from '../../pki/general-names.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 import { isVisible } from '../../pki/visible-text.js';
+import { REVOCATION_REASONS } from '../../types.js';
 import { isLines, tidyName } from './name-text.js';
-import { isReleaseOnly, REVOCATION_REASONS } from './reason.js';
+import { isReleaseOnly } from './reason.js';
 import { slugOf } from './slug.js';
 
 /** RFC 5280 appendix A.1: upper bounds of the name attributes. */

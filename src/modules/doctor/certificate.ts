@@ -106,7 +106,7 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, now: Da
         ? ' What can be read of it says that the certificate is revoked, which the journal does not know.'
         : '';
       const kept = ' The damaged file is kept beside it.';
-      const mending = revokes ? 'The certificate becomes revoked, and the file is written anew.' : advice;
+      const mending = revokes ? 'The certificate becomes revoked, and the file is rewritten.' : advice;
       report('metadata.json', `${complaintAbout(error)}${said}`, `${mending}${kept}`, rewrite);
     }
     return;

@@ -150,7 +150,7 @@ class Import {
     if (file === undefined) return null;
     const metadata = readOlderMetadata(file);
     if (metadata.serials.length > 0 && !metadata.serials.includes(serial)) {
-      throw new Error('its metadata.json is that of another certificate, so nobody knows whether it was revoked');
+      throw new Error('its metadata.json is that of another certificate, so it cannot be told whether it was revoked');
     }
     return metadata;
   }
@@ -158,7 +158,7 @@ class Import {
   #noteWhatStays(): void {
     for (const path of this.#found.leftBehind) {
       const what = /audit/i.test(path) ? 'the audit log is' : 'users, API keys and settings are';
-      this.#outcomes.push(noted(path, `${what} not taken over: keep the file, and set up anew what you need`));
+      this.#outcomes.push(noted(path, `${what} not taken over: keep the file, and set up again what you need`));
     }
     const [older] = this.#candidates.filter(({ metadata }) => metadata !== null);
     if (older === undefined || this.#found.leftBehind.length > 0) return;

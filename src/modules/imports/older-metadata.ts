@@ -30,7 +30,7 @@ export function readOlderMetadata(file: Buffer): OlderMetadata {
   const whole =
     said.object !== null || salvage(file.toString('utf8').replace(/[^\s,{}[\]"':]+$/, '')).revocation !== null;
   if (!whole) {
-    throw new Error('its metadata.json is damaged, so nobody knows whether it was revoked');
+    throw new Error('its metadata.json is damaged, so it cannot be told whether it was revoked');
   }
   const textOf = (name: string): string | undefined => {
     const value = said.texts.get(name);

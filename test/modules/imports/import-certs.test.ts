@@ -217,7 +217,7 @@ describe('certmate import-certs', () => {
     assert.equal(status, 1);
     assert.match(output, /alice@example\.com-11112222\.crt as alice-example\.com-11112222: with its key/);
     assert.match(output, /bob@example\.com-33334444\.crt as bob-example\.com-33334444: with its key, revoked/);
-    assert.match(output, /carol.*its metadata\.json is damaged, so nobody knows whether it was revoked/);
+    assert.match(output, /carol.*its metadata\.json is damaged, so it cannot be told whether it was revoked/);
     assert.match(output, /dave.*its metadata\.json is that of another certificate/);
     assert.deepEqual(
       (await complaints(place.config)).filter((line) => !line.includes('crl')),

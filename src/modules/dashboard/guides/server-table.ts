@@ -196,7 +196,7 @@ const NOTES = [
   'Key types: everything here takes RSA and EC P-256. Envoy by default, gRPC core and Kafka clients with PEM files refuse Ed25519.',
   'Servers that compare DN text (Kafka, MariaDB, PostgreSQL with `clientname=DN`, slapd) want the attributes in one order: that of the CSR, or of the request.',
   'A certificate of type `server` has the purpose serverAuth alone. What is server and client at once, such as an etcd peer, needs both: ask for `"extended_key_usage": ["serverAuth", "clientAuth"]`.',
-  'An expired list shuts everybody out of most servers, and nobody out of etcd and slapd: watch its age (docs/operations.md), whichever you have.',
+  'Most servers refuse all clients once the list has expired; etcd and slapd go on letting them in. Watch its age (docs/operations.md).',
   '`/etc/certmate/ca-and-crl.pem` and the links in `/etc/certmate/hashed/` come from the script above.',
 ];
 
