@@ -175,6 +175,7 @@ async function assemble(
   await app.register(assets);
   await app.register(pages, {
     publicUrl,
+    clock,
     appearance: () => app.settings.current.appearance,
     pages: [dashboardPlugin],
   });

@@ -168,6 +168,7 @@ export const ACCESS: AccessTable = {
   'POST /password': { ...own, limit: 'login' },
   'POST /theme': open('default'),
   'GET /assets/*': open('none'),
+  'GET /shown/:name': own,
   'GET /help': viewer,
   'GET /client-certificates': viewer,
   'GET /client-certificates/export.csv': viewer,

@@ -11,7 +11,9 @@ import { Eta } from 'eta';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { packageRoot } from '../config.js';
 import { CertMateError } from '../errors.js';
+import type { Clock } from '../types.js';
 import { addFlash, type Flash, takeFlash } from './flash.js';
+import { HELD_MINUTES, HeldPages } from './held-pages.js';
 import { isLoginFormToken, loginFormToken } from './login-form.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
 import { isApiUrl, notFoundHandler } from './not-found.js';
@@ -23,6 +25,7 @@ import { keptView } from './view-cookie.js';
 
 export interface PagesOptions {
   publicUrl: string;
+  clock: Clock;
   /** How this installation shows itself, now. */
   appearance: () => Appearance;
   /** Plugins that register page routes. */
@@ -63,8 +66,11 @@ export interface Site {
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Renders a page inside the layout. The model must hold every value its template prints. */
-    page(template: string, page: { title: string; section?: string }, model: object): FastifyReply;
+    /**
+     * Renders a page inside the layout. The model must hold every value its template prints. A browser that has sent a form is
+     * redirected to it, so that reload and Back send nothing again; `secret`: what the page shows is stored nowhere else.
+     */
+    page(template: string, page: { title: string; section?: string; secret?: boolean }, model: object): FastifyReply;
   }
 }
 
@@ -90,7 +96,8 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
     else done();
   });
   await addSecurityHeaders(app, secure);
-  await addTemplates(app, options.appearance);
+  const held = new HeldPages(options.clock);
+  await addTemplates(app, options.appearance, held);
   await app.register(formbody);
   await useSessions(app);
   // Pages take sessions only: whatever a bearer token said about the caller does not count here.
@@ -114,8 +121,38 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
     const message = 'There is nothing at this address. It may have been mistyped, or the link is out of date.';
     return reply.code(404).page('error', { title: 'Page not found' }, { status: 404, message });
   });
+  addHeldPages(app, held);
   for (const plugin of options.pages) await app.register(plugin);
 };
+
+const SHOWN_PATH = '/shown';
+const SWEEP_EVERY_MS = 60_000;
+
+/** The addresses of pages that answer a form. */
+function addHeldPages(app: FastifyInstance, held: HeldPages): void {
+  const timer = setInterval(() => held.sweep(), SWEEP_EVERY_MS).unref();
+  app.addHook('onClose', async () => clearInterval(timer));
+  app.get<{ Params: { name: string } }>(`${SHOWN_PATH}/:name`, (request, reply) => {
+    const found = held.find(request.session.sessionId, request.params.name);
+    if (found === null) throw new CertMateError('NOT_FOUND', GONE);
+    if (found.retryAfter !== null) reply.header('retry-after', found.retryAfter);
+    return reply.code(found.status).page(found.template, found.page, found.model);
+  });
+}
+
+const GONE =
+  `This page is no longer available. Results of a form can be opened for ${HELD_MINUTES} minutes, and only in the session ` +
+  'that sent the form. A private key, password or token that was on it is not stored: if you did not save it, replace it.';
+
+/** Whether a form was sent by a browser of a signed-in visitor. */
+function isSentForm(request: FastifyRequest): boolean {
+  return request.method === 'POST' && request.principal !== null && wantsHtml(request);
+}
+
+/** Whether a script of ours asks, which takes its part of the page and shows no messages. */
+function isScript({ headers }: FastifyRequest): boolean {
+  return headers['x-requested-by'] === 'script';
+}
 
 async function addSecurityHeaders(app: FastifyInstance, secure: boolean): Promise<void> {
   await app.register(helmet, {
@@ -131,13 +168,25 @@ async function addSecurityHeaders(app: FastifyInstance, secure: boolean): Promis
   });
 }
 
-async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appearance']): Promise<void> {
+async function addTemplates(
+  app: FastifyInstance,
+  appearance: PagesOptions['appearance'],
+  held: HeldPages,
+): Promise<void> {
   // A value that is missing prints as nothing instead of as the word "undefined".
   const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
   await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
   addFlash(app);
-  app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
+  app.decorateReply('page', function (this: FastifyReply, template, { secret = false, ...page }, model) {
     const { request } = this;
+    if (isSentForm(request) && (secret || !isScript(request))) {
+      const { statusCode: code } = this;
+      const retryAfter = this.hasHeader('retry-after') ? String(this.getHeader('retry-after')) : null;
+      const status = code >= 400 ? code : 200;
+      const name = held.hold(request.session.sessionId, { template, page, model, status, retryAfter, secret });
+      if (name !== null) return this.redirect(`${SHOWN_PATH}/${name}`, 303);
+    }
+    const { title, section = '' } = page;
     // Until the password is changed there is nowhere to go.
     const visitor = request.principal?.mustChangePassword === true ? null : request.principal;
     const { instance_name: instance, accent } = appearance();
@@ -149,7 +198,7 @@ async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appe
       navigation: visitor === null ? [] : navigationFor(app, visitor.role),
       view: keptView(request),
       issueHref: visitor === null || visitor.role === 'viewer' ? '' : '/client-certificates/new',
-      flash: takeFlash(request),
+      flash: isScript(request) ? null : takeFlash(request),
       theme: readTheme(request.cookies?.['theme']),
       visitor,
       csrf: csrfToken(request, this, section),

@@ -203,9 +203,9 @@ async function refused(page: Page): Promise<void> {
 
 async function issuedOnce(page: Page): Promise<void> {
   await page.getByLabel('Common name').fill('given out once');
-  await page.getByText('Made here, given out once').click();
+  await page.getByText('Generate, don’t store').click();
   await page.locator('.actions').getByRole('button', { name: 'Issue certificate' }).click();
-  await page.getByText('The private key: only now').waitFor();
+  await page.getByText('Download the private key now').waitFor();
 }
 
 async function openAccount(page: Page): Promise<void> {
