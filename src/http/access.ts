@@ -181,6 +181,7 @@ export const ACCESS: AccessTable = {
   'POST /client-certificates/batch/:job/cancel': operator,
   'GET /client-certificates/batch/:job/events': operator,
   'GET /client-certificates/batch/:job/results.csv': operator,
+  'GET /client-certificates/batch/:job/failed.csv': operator,
   'GET /client-certificates/batch/:job/results.zip': operator,
   'POST /client-certificates/bulk/revoke': { role: 'admin', limit: 'batch' },
   'POST /client-certificates/bulk/renew': { role: 'operator', limit: 'batch' },
