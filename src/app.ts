@@ -6,6 +6,7 @@ import { closeInTime } from './exit.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { atTheMachine } from './http/at-the-machine.js';
+import { basePath, basePathOf, withoutBase } from './http/base-path.js';
 import { health } from './http/health.js';
 import { Lane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
@@ -74,10 +75,11 @@ export interface AppOptions {
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, clock = systemClock, logger, operator } = options;
   const lane = new Lane(clock);
+  const base = basePathOf(config.publicUrl);
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
     ...serverOptions(config, PATIENCE, lane, secure),
-    rewriteUrl: routedUrl,
+    rewriteUrl: ({ method, url = '/' }) => routedUrl({ method, url: withoutBase(url, base) }),
     loggerInstance: logger ?? (await createLog(config)),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
@@ -108,6 +110,7 @@ async function assemble(
     letIdleGo(app.server);
   });
   await app.register(requestIdentity);
+  await app.register(basePath, { base: basePathOf(publicUrl) });
   await app.register(oneHost);
   await app.register(access);
   await app.register(plainPort, { port: config.httpPort, publicUrl });

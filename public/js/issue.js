@@ -1,7 +1,8 @@
 // Issuing: the form follows profile and CSR while it is filled in, and opens in a drawer over the page one is on.
 import { contentArrived, onContent } from './content.js';
 
-const FORM = '/client-certificates/new';
+/** Below the path that this server has on its host. */
+const FORM = new URL('../../client-certificates/new', import.meta.url).pathname;
 const PAUSE_MS = 250;
 /** The answer is wanted itself, not an address at which to see it. */
 const SCRIPT = { accept: 'text/html', 'x-requested-by': 'script' };
@@ -66,7 +67,8 @@ function until(form) {
   const hours = form.elements.lifetime_unit.value === 'hours';
   const known = Number.isInteger(count) && count > 0 && count < 100_000;
   const end = new Date(Date.now() + count * (hours ? 3_600_000 : 86_400_000));
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', ...(hours ? { timeStyle: 'short' } : {}) });
+  const style = hours ? { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' } : {};
+  const format = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric', ...style });
   place.textContent = known ? `Until ${format.format(end)}. ` : '';
 }
 
