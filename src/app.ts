@@ -60,6 +60,7 @@ import { selfCheckPlugin } from './modules/self-check/plugin.js';
 import { settingsPlugin } from './modules/settings/plugin.js';
 import { settingsRoutes } from './modules/settings/routes.js';
 import { tlsPlugin } from './modules/tls/plugin.js';
+import { speakPlainly } from './plain-words.js';
 import type { Clock } from './types.js';
 
 export interface AppOptions {
@@ -74,6 +75,7 @@ export interface AppOptions {
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, clock = systemClock, logger, operator } = options;
+  speakPlainly();
   const lane = new Lane(clock);
   const base = basePathOf(config.publicUrl);
   const secure = config.tls === 'off' ? null : new SecureServers();

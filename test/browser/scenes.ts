@@ -75,7 +75,7 @@ export const SCENES: readonly Scene[] = [
   { name: 'issuing by a profile', route: `GET ${LIST}/new`, path: `${LIST}/new?usage=laptops` },
   { name: 'issuing, refused', route: `GET ${LIST}/new`, path: `${LIST}/new`, steps: refused },
   { name: 'issued', route: `GET ${LIST}/:id/issued`, path: `${LIST}/active/issued` },
-  { name: 'issued, the key only now', route: `GET ${LIST}/new`, path: `${LIST}/new`, steps: issuedOnce },
+  { name: 'issued, the key only now', route: 'GET /shown/:name', path: `${LIST}/new`, steps: issuedOnce },
 
   ...['active', 'expiring', 'held', 'revoked', 'expired', 'renewed', 'from-csr', 'once'].map((name) =>
     certificate(name),

@@ -46,7 +46,7 @@ export const certificateRoutes: FastifyPluginAsync<CertificateParts> = async (ap
           password: more.p12?.password || p12Password(request.session.sessionId, `certificate ${serial_number}`),
         }),
         edit: more.edit ?? untouchedEdit(certificate),
-        seen: await relyingPartyView(parts.publication, serial_number, now),
+        seen: await relyingPartyView(parts.publication, serial_number, now, model.expired),
         tree: pem === null ? [] : x509Tree(new X509Certificate(pem).raw, now),
         pem: pem?.toString() ?? '',
         trail: trail && {

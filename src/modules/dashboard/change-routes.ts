@@ -6,7 +6,6 @@ import { keptView } from '../../http/view-cookie.js';
 import { certificatePage } from './certificate-page.js';
 import type { CertificateParts } from './certificate-services.js';
 import { confirms, TYPE_THE_NAME } from './confirmation.js';
-import { moment } from './dates.js';
 import { type Issued, showIssuedOnce, withFiles } from './issue-routes.js';
 import { LIST_PATH } from './list-state.js';
 import { Once } from './once.js';
@@ -60,8 +59,7 @@ export const changeRoutes: FastifyPluginAsync<CertificateParts> = async (app, pa
         if (renewed.notice !== '') reply.flash({ tone: 'warn', text: renewed.notice });
         return showIssuedOnce(parts, request, reply, renewed);
       }
-      const until = moment(renewed.certificate.expires_at, clock.now()).full;
-      const text = `Renewed: valid until ${until}. ${renewed.notice}`.trim();
+      const text = `Renewed: valid until ${renewed.certificate.expires_at}. ${renewed.notice}`.trim();
       return await reply.flash({ tone: renewed.notice === '' ? 'good' : 'warn', text }).redirect(model.href, 303);
     } catch (error) {
       if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
