@@ -169,6 +169,7 @@ export const ACCESS: AccessTable = {
   'POST /theme': open('default'),
   'GET /assets/*': open('none'),
   'GET /shown/:name': own,
+  'GET /kept-form': viewer,
   'GET /help': viewer,
   'GET /client-certificates': viewer,
   'GET /client-certificates/export.csv': viewer,

@@ -14,6 +14,7 @@ import { CertMateError } from '../errors.js';
 import type { Clock } from '../types.js';
 import { addFlash, type Flash, takeFlash } from './flash.js';
 import { HELD_MINUTES, HeldPages } from './held-pages.js';
+import { type KeptForm, KeptForms } from './kept-forms.js';
 import { isLoginFormToken, loginFormToken } from './login-form.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
 import { isApiUrl, notFoundHandler } from './not-found.js';
@@ -65,6 +66,10 @@ export interface Site {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** A form that this browser sent after its session had ended; null for none. */
+    keptForm: KeptForm | null;
+  }
   interface FastifyReply {
     /**
      * Renders a page inside the layout. The model must hold every value its template prints. A browser that has sent a form is
@@ -97,6 +102,7 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   });
   await addSecurityHeaders(app, secure);
   const held = new HeldPages(options.clock);
+  const kept = new KeptForms(options.clock);
   await addTemplates(app, options.appearance, held);
   await app.register(formbody);
   await useSessions(app);
@@ -104,10 +110,13 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   app.addHook('onRequest', resumeSession);
   await addCsrfProtection(app);
 
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     if (isApiUrl(request.url)) return errorHandler(error, request, reply);
     const { code, status, title, message, retryAfter } = pageError(error, options.publicUrl);
-    if (code === 'UNAUTHENTICATED') return reply.redirect(loginHref(request), 303);
+    if (code === 'UNAUTHENTICATED') {
+      const isKept = request.method === 'POST' && wantsHtml(request) && (await kept.keep(request, reply));
+      return reply.redirect(isKept ? `/login?next=${KEPT_PATH}` : loginHref(request), 303);
+    }
     if (code === 'PASSWORD_CHANGE_REQUIRED') return reply.redirect('/password', 303);
     if (status >= 500) request.log.error({ err: error }, 'a page failed');
     if (retryAfter !== null) reply.header('retry-after', retryAfter);
@@ -122,8 +131,28 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
     return reply.code(404).page('error', { title: 'Page not found' }, { status: 404, message });
   });
   addHeldPages(app, held);
+  addKeptForms(app, kept);
   for (const plugin of options.pages) await app.register(plugin);
 };
+
+const KEPT_PATH = '/kept-form';
+
+/** The page to which a sender of a form comes back whose session had ended. */
+function addKeptForms(app: FastifyInstance, kept: KeptForms): void {
+  app.decorateRequest('keptForm', null);
+  app.addHook('preHandler', (request, _reply, done) => {
+    request.keptForm = kept.find(request);
+    done();
+  });
+  app.get(KEPT_PATH, (request, reply) => {
+    const form = kept.find(request);
+    if (form === null) return reply.redirect('/', 303);
+    kept.drop(request, reply);
+    // The form that issues can be filled in again; the others are sent as they are.
+    const editAction = form.action === '/client-certificates' ? '/client-certificates/new' : '';
+    return reply.page('kept', { title: 'Continue' }, { form, editAction });
+  });
+}
 
 const SHOWN_PATH = '/shown';
 const SWEEP_EVERY_MS = 60_000;
