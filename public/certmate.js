@@ -7,6 +7,7 @@ import './js/files.js';
 import './js/progress.js';
 import './js/issue.js';
 import './js/confirm.js';
+import './js/leaving.js';
 import './js/view.js';
 import './js/menu.js';
 import './js/list.js';

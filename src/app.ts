@@ -6,6 +6,7 @@ import { closeInTime } from './exit.js';
 import { access } from './http/access.js';
 import { apiScope } from './http/api.js';
 import { atTheMachine } from './http/at-the-machine.js';
+import { basePath, basePathOf, withoutBase } from './http/base-path.js';
 import { health } from './http/health.js';
 import { Lane } from './http/lane.js';
 import { metrics } from './http/metrics.js';
@@ -59,6 +60,7 @@ import { selfCheckPlugin } from './modules/self-check/plugin.js';
 import { settingsPlugin } from './modules/settings/plugin.js';
 import { settingsRoutes } from './modules/settings/routes.js';
 import { tlsPlugin } from './modules/tls/plugin.js';
+import { speakPlainly } from './plain-words.js';
 import type { Clock } from './types.js';
 
 export interface AppOptions {
@@ -73,11 +75,13 @@ export interface AppOptions {
 /** Builds the server, ready to listen. @throws StartupError what stops the start */
 export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { config, clock = systemClock, logger, operator } = options;
+  speakPlainly();
   const lane = new Lane(clock);
+  const base = basePathOf(config.publicUrl);
   const secure = config.tls === 'off' ? null : new SecureServers();
   const app: FastifyInstance = fastify({
     ...serverOptions(config, PATIENCE, lane, secure),
-    rewriteUrl: routedUrl,
+    rewriteUrl: ({ method, url = '/' }) => routedUrl({ method, url: withoutBase(url, base) }),
     loggerInstance: logger ?? (await createLog(config)),
     frameworkErrors: (error, request, reply) =>
       isOcspPath(request.url) ? answerMalformed(reply) : frameworkErrors(error, request, reply),
@@ -108,6 +112,7 @@ async function assemble(
     letIdleGo(app.server);
   });
   await app.register(requestIdentity);
+  await app.register(basePath, { base: basePathOf(publicUrl) });
   await app.register(oneHost);
   await app.register(access);
   await app.register(plainPort, { port: config.httpPort, publicUrl });
@@ -175,6 +180,7 @@ async function assemble(
   await app.register(assets);
   await app.register(pages, {
     publicUrl,
+    clock,
     appearance: () => app.settings.current.appearance,
     pages: [dashboardPlugin],
   });

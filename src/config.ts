@@ -99,7 +99,12 @@ const settings = z.object({
     )
     .default('127.0.0.1'),
   CERTMATE_PORT: wholeNumber(0, 65535).default(8000),
-  CERTMATE_PUBLIC_URL: publicUrl.optional(),
+  CERTMATE_PUBLIC_URL: publicUrl
+    .refine(
+      (url) => /^(\/|(\/[\w.~-]+)+)$/.test(new URL(url).pathname),
+      'may have a path of letters, digits and . _ ~ - only, such as https://host/certmate',
+    )
+    .optional(),
   CERTMATE_TLS: oneOf(['off', 'self', 'files']).default('off'),
   CERTMATE_TLS_CERT: z.string().optional(),
   CERTMATE_TLS_KEY: z.string().optional(),

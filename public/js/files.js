@@ -23,19 +23,34 @@ function readTables(area) {
   const read = async (file, chooser) => {
     if (!file) return;
     try {
-      const text = new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+      const text = tableText(new Uint8Array(await file.arrayBuffer()));
       // Nobody reads so much text in a field, and laying it out takes the browser long.
       area.hidden = text.length > 100_000;
       area.value = text;
       chooser.setCustomValidity('');
-    } catch {
-      chooser.setCustomValidity('This file is not in UTF-8. Save it as “CSV UTF-8”.');
+    } catch (error) {
+      chooser.setCustomValidity(error.message);
       chooser.reportValidity();
       return;
     }
     area.form.requestSubmit(area.form.querySelector('button[value=check]'));
   };
   offer(area, area.dataset.table, area.closest('.drop-zone') ?? area, read);
+}
+
+/** The text of a table, as the server reads it: UTF-16 by its byte order mark, UTF-8 where it is valid, Windows-1252 otherwise. */
+function tableText(bytes) {
+  const begins = (...octets) => octets.every((octet, at) => bytes[at] === octet);
+  if (begins(0x50, 0x4b) || begins(0xd0, 0xcf, 0x11, 0xe0)) {
+    throw new Error('This is an Excel workbook. Save the table as “CSV UTF-8” and choose that file.');
+  }
+  if (begins(0xff, 0xfe)) return new TextDecoder('utf-16le').decode(bytes);
+  if (begins(0xfe, 0xff)) return new TextDecoder('utf-16be').decode(bytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes);
+  }
 }
 
 function offer(area, id, zone, read) {

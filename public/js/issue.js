@@ -1,8 +1,11 @@
 // Issuing: the form follows profile and CSR while it is filled in, and opens in a drawer over the page one is on.
 import { contentArrived, onContent } from './content.js';
 
-const FORM = '/client-certificates/new';
+/** Below the path that this server has on its host. */
+const FORM = new URL('../../client-certificates/new', import.meta.url).pathname;
 const PAUSE_MS = 250;
+/** The answer is wanted itself, not an address at which to see it. */
+const SCRIPT = { accept: 'text/html', 'x-requested-by': 'script' };
 /** What the server may have changed after another look at the form. */
 const PARTS = ['profile', 'inspection', 'key-field', 'type-field', 'lifetime-field', 'suggested'];
 
@@ -22,7 +25,7 @@ function follow(form) {
       const answer = await fetch(FORM, {
         method: 'POST',
         body: new URLSearchParams(new FormData(form)),
-        headers: { accept: 'text/html' },
+        headers: SCRIPT,
         signal: asked.signal,
       });
       if (!answer.ok) return;
@@ -64,7 +67,8 @@ function until(form) {
   const hours = form.elements.lifetime_unit.value === 'hours';
   const known = Number.isInteger(count) && count > 0 && count < 100_000;
   const end = new Date(Date.now() + count * (hours ? 3_600_000 : 86_400_000));
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', ...(hours ? { timeStyle: 'short' } : {}) });
+  const style = hours ? { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' } : {};
+  const format = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric', ...style });
   place.textContent = known ? `Until ${format.format(end)}. ` : '';
 }
 
@@ -105,22 +109,22 @@ function show(drawer, page) {
   contentArrived(drawer);
   const form = drawer.querySelector('form');
   form.addEventListener('submit', (event) => {
-    // A key that is given out once comes with the answer itself, which must be a page.
-    if (form.elements.key_source.value === 'once') return;
     event.preventDefault();
-    send(drawer, form);
+    send(drawer, form, event.submitter);
   });
 }
 
-async function send(drawer, form) {
-  const button = form.querySelector('.actions button[type=submit]');
+async function send(drawer, form, submitter) {
+  // With the name and value of the button that was pressed.
+  const fields = new URLSearchParams(new FormData(form, submitter));
+  const button = form.querySelector('.actions.last button[type=submit]');
   button.disabled = true;
   button.textContent = form.dataset.busy;
   try {
     const answer = await fetch(form.action, {
       method: 'POST',
-      body: new URLSearchParams(new FormData(form)),
-      headers: { accept: 'text/html' },
+      body: fields,
+      headers: SCRIPT,
     });
     if (answer.redirected) {
       location.assign(answer.url);

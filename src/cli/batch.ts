@@ -112,6 +112,10 @@ async function fetchResults(api: Api, job: Job, out: string, args: Arguments): P
   const table = await api.file('GET', `${path}/results.csv`);
   const force = args.flag('force');
   const files = [await saveFile(join(out, `batch-${job.id}.csv`), table.body, force)];
+  if (job.successful < job.total) {
+    const failed = await api.file('GET', `${path}/results.csv`, { query: { only: 'failed' } });
+    files.push(await saveFile(join(out, `failed-${job.id}.csv`), failed.body, force));
+  }
   if (job.successful === 0) return files;
   const archive = resolve(out, `batch-${job.id}.zip`);
   if (force) await new Folder(dirname(archive)).remove(basename(archive));

@@ -5,10 +5,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+const COOKIE = 'certmate-form';
+
 /** The token for a form of this visitor; sets the cookie that belongs to it unless it is there. */
 export function loginFormToken(request: FastifyRequest, reply: FastifyReply): string {
   const { sessions } = request.server;
-  const name = cookieName(sessions.secure);
+  const name = sessions.cookieName(COOKIE);
   const known = readCookie(request.cookies[name], sessions.secret);
   const value = known ?? randomBytes(18).toString('base64url');
   if (known === null) {
@@ -21,12 +23,8 @@ export function loginFormToken(request: FastifyRequest, reply: FastifyReply): st
 /** Whether this token was made for this visitor. */
 export function isLoginFormToken(request: FastifyRequest, token: unknown): boolean {
   const { sessions } = request.server;
-  const value = readCookie(request.cookies[cookieName(sessions.secure)], sessions.secret);
+  const value = readCookie(request.cookies[sessions.cookieName(COOKIE)], sessions.secret);
   return value !== null && typeof token === 'string' && isSame(token, macOf('form', value, sessions.secret));
-}
-
-function cookieName(secure: boolean): string {
-  return secure ? '__Host-certmate-form' : 'certmate-form';
 }
 
 /** The random value of a cookie that this process signed; null for any other. */

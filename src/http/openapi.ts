@@ -8,10 +8,12 @@ import type { OpenAPIV3_1 } from 'openapi-types';
 import { z } from 'zod';
 import { ERRORS } from '../errors.js';
 import type { AccessRow } from './access.js';
+import { basePathOf } from './base-path.js';
 import { completePage, DOCS_THEME, withCsrfToken } from './docs-theme.js';
 import { EXAMPLES } from './examples.js';
 import { describeFields, fieldText } from './field-texts.js';
 import { OPERATIONS, successText } from './operations.js';
+import { sessionCookie } from './sessions.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -73,14 +75,14 @@ export const openapi = plugin(
             'serial numbers are decimal strings. Every path below /api/client-certs answers below /api/client-certificates as well.',
         },
         // Relative, so that the explorer asks the host it was loaded from.
-        servers: [{ url: new URL(publicUrl).pathname }],
+        servers: [{ url: basePathOf(publicUrl) || '/' }],
         components: {
           securitySchemes: {
             bearer: { type: 'http', scheme: 'bearer', description: 'An API token' },
             session: {
               type: 'apiKey',
               in: 'cookie',
-              name: publicUrl.startsWith('https:') ? '__Host-certmate' : 'certmate',
+              name: sessionCookie(publicUrl),
               description:
                 'The session of POST /api/auth/login or of the dashboard. What changes something needs the header ' +
                 'X-CSRF-Token as well.',
@@ -99,7 +101,7 @@ export const openapi = plugin(
       },
       transformObject: (document) => described(dropUnused(jsonSchemaTransformObject(document) as OpenAPIV3_1.Document)),
     });
-    const dashboard = `${new URL(publicUrl).pathname.replace(/\/$/, '')}/client-certificates`;
+    const dashboard = `${basePathOf(publicUrl)}/client-certificates`;
     await app.register(async (scope) => {
       scope.addHook('onSend', async (_request, reply, payload) =>
         typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')

@@ -11,7 +11,10 @@ import { Eta } from 'eta';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { packageRoot } from '../config.js';
 import { CertMateError } from '../errors.js';
+import type { Clock } from '../types.js';
 import { addFlash, type Flash, takeFlash } from './flash.js';
+import { HELD_MINUTES, HeldPages } from './held-pages.js';
+import { type KeptForm, KeptForms } from './kept-forms.js';
 import { isLoginFormToken, loginFormToken } from './login-form.js';
 import { type NavigationEntry, navigationFor } from './navigation.js';
 import { isApiUrl, notFoundHandler } from './not-found.js';
@@ -23,6 +26,7 @@ import { keptView } from './view-cookie.js';
 
 export interface PagesOptions {
   publicUrl: string;
+  clock: Clock;
   /** How this installation shows itself, now. */
   appearance: () => Appearance;
   /** Plugins that register page routes. */
@@ -62,9 +66,16 @@ export interface Site {
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** A form that this browser sent after its session had ended; null for none. */
+    keptForm: KeptForm | null;
+  }
   interface FastifyReply {
-    /** Renders a page inside the layout. The model must hold every value its template prints. */
-    page(template: string, page: { title: string; section?: string }, model: object): FastifyReply;
+    /**
+     * Renders a page inside the layout. The model must hold every value its template prints. A browser that has sent a form is
+     * redirected to it, so that reload and Back send nothing again; `secret`: what the page shows is stored nowhere else.
+     */
+    page(template: string, page: { title: string; section?: string; secret?: boolean }, model: object): FastifyReply;
   }
 }
 
@@ -90,17 +101,22 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
     else done();
   });
   await addSecurityHeaders(app, secure);
-  await addTemplates(app, options.appearance);
+  const held = new HeldPages(options.clock);
+  const kept = new KeptForms(options.clock);
+  await addTemplates(app, options.appearance, held);
   await app.register(formbody);
   await useSessions(app);
   // Pages take sessions only: whatever a bearer token said about the caller does not count here.
   app.addHook('onRequest', resumeSession);
   await addCsrfProtection(app);
 
-  app.setErrorHandler((error, request, reply) => {
+  app.setErrorHandler(async (error, request, reply) => {
     if (isApiUrl(request.url)) return errorHandler(error, request, reply);
     const { code, status, title, message, retryAfter } = pageError(error, options.publicUrl);
-    if (code === 'UNAUTHENTICATED') return reply.redirect(loginHref(request), 303);
+    if (code === 'UNAUTHENTICATED') {
+      const isKept = request.method === 'POST' && wantsHtml(request) && (await kept.keep(request, reply));
+      return reply.redirect(isKept ? `/login?next=${KEPT_PATH}` : loginHref(request), 303);
+    }
     if (code === 'PASSWORD_CHANGE_REQUIRED') return reply.redirect('/password', 303);
     if (status >= 500) request.log.error({ err: error }, 'a page failed');
     if (retryAfter !== null) reply.header('retry-after', retryAfter);
@@ -114,8 +130,58 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
     const message = 'There is nothing at this address. It may have been mistyped, or the link is out of date.';
     return reply.code(404).page('error', { title: 'Page not found' }, { status: 404, message });
   });
+  addHeldPages(app, held);
+  addKeptForms(app, kept);
   for (const plugin of options.pages) await app.register(plugin);
 };
+
+const KEPT_PATH = '/kept-form';
+
+/** The page to which a sender of a form comes back whose session had ended. */
+function addKeptForms(app: FastifyInstance, kept: KeptForms): void {
+  app.decorateRequest('keptForm', null);
+  app.addHook('preHandler', (request, _reply, done) => {
+    request.keptForm = kept.find(request);
+    done();
+  });
+  app.get(KEPT_PATH, (request, reply) => {
+    const form = kept.find(request);
+    if (form === null) return reply.redirect('/', 303);
+    kept.drop(request, reply);
+    // The form that issues can be filled in again; the others are sent as they are.
+    const editAction = form.action === '/client-certificates' ? '/client-certificates/new' : '';
+    return reply.page('kept', { title: 'Continue' }, { form, editAction });
+  });
+}
+
+const SHOWN_PATH = '/shown';
+const SWEEP_EVERY_MS = 60_000;
+
+/** The addresses of pages that answer a form. */
+function addHeldPages(app: FastifyInstance, held: HeldPages): void {
+  const timer = setInterval(() => held.sweep(), SWEEP_EVERY_MS).unref();
+  app.addHook('onClose', async () => clearInterval(timer));
+  app.get<{ Params: { name: string } }>(`${SHOWN_PATH}/:name`, (request, reply) => {
+    const found = held.find(request.session.sessionId, request.params.name);
+    if (found === null) throw new CertMateError('NOT_FOUND', GONE);
+    if (found.retryAfter !== null) reply.header('retry-after', found.retryAfter);
+    return reply.code(found.status).page(found.template, found.page, found.model);
+  });
+}
+
+const GONE =
+  `This page is no longer available. Results of a form can be opened for ${HELD_MINUTES} minutes, and only in the session ` +
+  'that sent the form. A private key, password or token that was on it is not stored: if you did not save it, replace it.';
+
+/** Whether a form was sent by a browser of a signed-in visitor. */
+function isSentForm(request: FastifyRequest): boolean {
+  return request.method === 'POST' && request.principal !== null && wantsHtml(request);
+}
+
+/** Whether a script of ours asks, which takes its part of the page and shows no messages. */
+function isScript({ headers }: FastifyRequest): boolean {
+  return headers['x-requested-by'] === 'script';
+}
 
 async function addSecurityHeaders(app: FastifyInstance, secure: boolean): Promise<void> {
   await app.register(helmet, {
@@ -131,13 +197,25 @@ async function addSecurityHeaders(app: FastifyInstance, secure: boolean): Promis
   });
 }
 
-async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appearance']): Promise<void> {
+async function addTemplates(
+  app: FastifyInstance,
+  appearance: PagesOptions['appearance'],
+  held: HeldPages,
+): Promise<void> {
   // A value that is missing prints as nothing instead of as the word "undefined".
   const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
   await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
   addFlash(app);
-  app.decorateReply('page', function (this: FastifyReply, template, { title, section = '' }, model) {
+  app.decorateReply('page', function (this: FastifyReply, template, { secret = false, ...page }, model) {
     const { request } = this;
+    if (isSentForm(request) && (secret || !isScript(request))) {
+      const { statusCode: code } = this;
+      const retryAfter = this.hasHeader('retry-after') ? String(this.getHeader('retry-after')) : null;
+      const status = code >= 400 ? code : 200;
+      const name = held.hold(request.session.sessionId, { template, page, model, status, retryAfter, secret });
+      if (name !== null) return this.redirect(`${SHOWN_PATH}/${name}`, 303);
+    }
+    const { title, section = '' } = page;
     // Until the password is changed there is nowhere to go.
     const visitor = request.principal?.mustChangePassword === true ? null : request.principal;
     const { instance_name: instance, accent } = appearance();
@@ -149,7 +227,7 @@ async function addTemplates(app: FastifyInstance, appearance: PagesOptions['appe
       navigation: visitor === null ? [] : navigationFor(app, visitor.role),
       view: keptView(request),
       issueHref: visitor === null || visitor.role === 'viewer' ? '' : '/client-certificates/new',
-      flash: takeFlash(request),
+      flash: isScript(request) ? null : takeFlash(request),
       theme: readTheme(request.cookies?.['theme']),
       visitor,
       csrf: csrfToken(request, this, section),

@@ -8,6 +8,7 @@ import session from '@fastify/session';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
 import type { Clock } from '../types.js';
+import { basePathOf } from './base-path.js';
 import type { Principal } from './request.js';
 import { MemorySessionStore } from './session-store.js';
 
@@ -28,21 +29,43 @@ const SWEEP_EVERY_MS = 10 * 60_000;
 class Sessions extends MemorySessionStore {
   /** Whether cookies are for https only. */
   readonly secure: boolean;
+  /** The path below which cookies are sent. */
+  readonly path: string;
   /** Sessions do not outlive the process, so neither does the key that signs their ids. */
   readonly secret = randomBytes(48).toString('base64');
   /** Who has this id now, with the present role, at this address; null for nobody. Set by whoever keeps the accounts. */
   principal: (id: string, address: string) => Account | null = () => null;
 
-  constructor(clock: Clock, secure: boolean) {
+  readonly #publicUrl: string;
+
+  constructor(clock: Clock, publicUrl: string) {
     super(clock);
-    this.secure = secure;
+    this.#publicUrl = publicUrl;
+    this.secure = publicUrl.startsWith('https:');
+    this.path = basePathOf(publicUrl) || '/';
   }
+
+  /** The name of a cookie, with the prefix that keeps others from setting it. */
+  cookieName(name: string): string {
+    return cookieName(name, this.#publicUrl);
+  }
+}
+
+/** The name of the cookie that carries the session. */
+export function sessionCookie(publicUrl: string): string {
+  return cookieName('certmate', publicUrl);
+}
+
+/** The name of a cookie, with the prefix that keeps others from setting it: `__Host-` is for the path / only (RFC 6265bis). */
+function cookieName(name: string, publicUrl: string): string {
+  if (!publicUrl.startsWith('https:')) return name;
+  return `${basePathOf(publicUrl) === '' ? '__Host-' : '__Secure-'}${name}`;
 }
 
 /** `app.sessions`. It adds no hook that a request passes. */
 export const sessions = plugin(
   async (app: FastifyInstance, { publicUrl, clock }: { publicUrl: string; clock: Clock }) => {
-    const store = new Sessions(clock, publicUrl.startsWith('https:'));
+    const store = new Sessions(clock, publicUrl);
     app.decorate('sessions', store);
     const timer = setInterval(() => store.sweep(), SWEEP_EVERY_MS).unref();
     app.addHook('onClose', async () => clearInterval(timer));
@@ -56,14 +79,15 @@ export async function useSessions(app: FastifyInstance): Promise<void> {
   await app.register(cookie);
   await app.register(session, {
     secret: store.secret,
-    cookieName: store.secure ? '__Host-certmate' : 'certmate',
+    cookieName: store.cookieName('certmate'),
     store,
     rolling: false,
     saveUninitialized: false,
     // The plugin would not save a "secure" session when a proxy ends TLS and is not trusted to say so: see below.
     cookie: { path: '/', httpOnly: true, sameSite: 'strict', secure: false },
   });
-  if (store.secure) app.addHook('onSend', async (_request, reply) => markCookiesSecure(reply));
+  if (store.secure || store.path !== '/')
+    app.addHook('onSend', async (_request, reply) => confineCookies(reply, store));
 }
 
 /** Makes whoever the session belongs to the caller. One whose account is gone ends. */
@@ -97,13 +121,16 @@ export function keepSession(request: FastifyRequest): void {
   if (account !== null) request.session.stamp = account.stamp;
 }
 
-/** Every cookie of a dashboard that is served over https is for https only, whatever the hop in front of us speaks. */
-function markCookiesSecure(reply: FastifyReply): void {
+/**
+ * Every cookie of a dashboard that is served over https is for https only, whatever the hop in front of us speaks; and every
+ * cookie is for the paths of this server only, where it does not have the host for itself.
+ */
+function confineCookies(reply: FastifyReply, { secure, path }: Pick<Sessions, 'secure' | 'path'>): void {
   const header = reply.getHeader('set-cookie');
   if (header === undefined) return;
-  const cookies = (Array.isArray(header) ? header : [String(header)]).map((text) =>
-    /;\s*secure(;|$)/i.test(text) ? text : `${text}; Secure`,
-  );
+  const cookies = (Array.isArray(header) ? header : [String(header)])
+    .map((text) => text.replace(/;\s*path=\/(?=;|$)/i, `; Path=${path}`))
+    .map((text) => (!secure || /;\s*secure(;|$)/i.test(text) ? text : `${text}; Secure`));
   reply.removeHeader('set-cookie');
   reply.header('set-cookie', cookies);
 }

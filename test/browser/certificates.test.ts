@@ -80,9 +80,9 @@ describe('one certificate in Chromium', { skip: missing('chromium', 'openssl') }
     test(`a key that is given out once leaves as P12 from that page, ${way}`, async () => {
       const { page, complaints } = await open(`${LIST}/new`, options);
       await page.getByLabel('Common name').fill('once@example.com');
-      await page.getByText('Made here, given out once').click();
+      await page.getByText('Generate, don’t store').click();
       await issueButton(page).click();
-      await page.getByText('The private key: only now').waitFor();
+      await page.getByText('Download the private key now').waitFor();
       const password = await page.getByLabel('Password of the PKCS #12 files').inputValue();
       const modern = await download(page, () => page.getByRole('link', { name: /^PKCS #12 Key/ }).click());
       assert.match(await opened(modern, password, 'modern'), /BEGIN PRIVATE KEY/);
@@ -92,9 +92,52 @@ describe('one certificate in Chromium', { skip: missing('chromium', 'openssl') }
       await page.context().close();
     });
 
+    test(`reload and Back show the key again, and no form is sent twice, ${way} (found by a stranger)`, async () => {
+      const { page, complaints } = await open(`${LIST}/new`, options);
+      await page.getByLabel('Common name').fill('');
+      await issueButton(page).click();
+      await page.getByText('The certificate was not issued').waitFor();
+      await page.getByLabel('Common name').fill(`again-${way.replace(' ', '-')}@example.com`);
+      await page.getByText('Generate, don’t store').click();
+      await issueButton(page).click();
+      await page.getByText('Download the private key now').waitFor();
+      const password = () => page.getByLabel('Password of the PKCS #12 files').inputValue();
+      const first = await password();
+      const asked: string[] = [];
+      page.on('dialog', (dialog) => {
+        asked.push(dialog.type());
+        dialog.accept();
+      });
+      await page.reload();
+      assert.equal(await password(), first);
+      await page.goto(`${certmate.url}/help`);
+      assert.equal(asked.includes('beforeunload'), options !== WITHOUT_SCRIPTS, 'leaving without the key asks');
+      await page.goBack();
+      assert.equal(await password(), first);
+      await download(page, () =>
+        page
+          .getByRole('link', { name: /All files in a ZIP PEM, with/ })
+          .first()
+          .click(),
+      );
+      asked.length = 0;
+      await page.goto(`${certmate.url}/help`);
+      assert.deepEqual(asked, [], 'what is downloaded may be left');
+      await page.goBack();
+      await page.goBack();
+      await page.getByText('The certificate was not issued').waitFor();
+      await page.goto(`${certmate.url}${LIST}?search=again-${way.replace(' ', '-')}`);
+      assert.equal(await page.locator('.list tbody tr').count(), 1);
+      assert.deepEqual(
+        complaints.filter((text) => !text.includes('status of 400')),
+        [],
+      );
+      await page.context().close();
+    });
+
     test(`a CSR is inspected before it is signed, ${way}`, async () => {
       const { page, complaints } = await open(`${LIST}/new`, options);
-      await page.getByText('Made by its holder').click();
+      await page.getByText('Use my own CSR').click();
       await page.getByLabel('Certificate signing request').fill(await csrFor('router-7.example.com'));
       if (options === WITHOUT_SCRIPTS) await page.getByRole('button', { name: 'Inspect' }).click();
       await page.getByText('This request can be signed').waitFor();
@@ -126,7 +169,7 @@ describe('one certificate in Chromium', { skip: missing('chromium', 'openssl') }
       await page.getByRole('link', { name: 'Renew' }).click();
       await page.getByLabel('Lifetime in days').fill('20');
       await page.getByRole('button', { name: 'Renew' }).click();
-      await page.getByText('The private key: only now').waitFor();
+      await page.getByText('Download the private key now').waitFor();
       await page.goto(`${certmate.url}${LIST}/${identifier}`);
       assert.match(await page.locator('.earlier').innerText(), /Still valid/);
 

@@ -75,7 +75,8 @@ export const SCENES: readonly Scene[] = [
   { name: 'issuing by a profile', route: `GET ${LIST}/new`, path: `${LIST}/new?usage=laptops` },
   { name: 'issuing, refused', route: `GET ${LIST}/new`, path: `${LIST}/new`, steps: refused },
   { name: 'issued', route: `GET ${LIST}/:id/issued`, path: `${LIST}/active/issued` },
-  { name: 'issued, the key only now', route: `GET ${LIST}/new`, path: `${LIST}/new`, steps: issuedOnce },
+  { name: 'a form whose session had ended', route: 'GET /kept-form', path: `${LIST}/new`, steps: sessionEnded },
+  { name: 'issued, the key only now', route: 'GET /shown/:name', path: `${LIST}/new`, steps: issuedOnce },
 
   ...['active', 'expiring', 'held', 'revoked', 'expired', 'renewed', 'from-csr', 'once'].map((name) =>
     certificate(name),
@@ -203,9 +204,21 @@ async function refused(page: Page): Promise<void> {
 
 async function issuedOnce(page: Page): Promise<void> {
   await page.getByLabel('Common name').fill('given out once');
-  await page.getByText('Made here, given out once').click();
+  await page.getByText('Generate, don’t store').click();
   await page.locator('.actions').getByRole('button', { name: 'Issue certificate' }).click();
-  await page.getByText('The private key: only now').waitFor();
+  await page.getByText('Download the private key now').waitFor();
+}
+
+async function sessionEnded(page: Page): Promise<void> {
+  const context = page.context();
+  const cookies = await context.cookies();
+  await page.getByLabel('Common name').fill('typed before');
+  await context.clearCookies({ name: 'certmate' });
+  await page.locator('.actions.last').getByRole('button', { name: 'Issue certificate' }).click();
+  await page.getByText('Your session ended').waitFor();
+  await context.addCookies(cookies.filter(({ name }) => name === 'certmate'));
+  await page.goto(new URL('/kept-form', page.url()).href);
+  await page.getByText('Continue where you left off').waitFor();
 }
 
 async function openAccount(page: Page): Promise<void> {

@@ -128,7 +128,11 @@ describe('at the data directory, the command', () => {
     assert.match(stdout, /^row 32: common_name.*\n30 of 31 issued, 1 failed\.$/m);
     assert.match(stderr, /^31 of 31/m);
     assert.doesNotMatch(stdout + stderr, ESCAPES);
-    const [csv = '', zip = ''] = readdirSync(results).sort();
+    const [csv = '', zip = '', failed = ''] = readdirSync(results).sort();
+    assert.match(
+      readFileSync(join(results, failed), 'utf8'),
+      /^\uFEFFtags,error\r\nnone,common_name|^\uFEFF.*tags.*error\r\n/,
+    );
     assert.match(csv, /^batch-[0-9a-f]{32}\.csv$/);
     assert.equal(readFileSync(join(results, zip)).subarray(0, 2).toString(), 'PK');
     assert.equal(jsonLines<Shown>(await done('list', '--tag', 'many', '--json', '--all')).length, 30);

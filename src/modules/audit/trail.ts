@@ -185,6 +185,11 @@ export class AuditTrail implements AuditSink {
     return this.#search.learn();
   }
 
+  /** How many lines there are. */
+  get length(): number {
+    return this.#last.seq;
+  }
+
   /** What its lines take their times from. */
   get clock(): Clock {
     return this.#options.clock;

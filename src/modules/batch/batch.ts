@@ -18,7 +18,7 @@ import type { BatchJob, JobView } from './job.js';
 import type { BatchJobs, Viewer } from './jobs.js';
 import { Pace, rsaNote, type Workload } from './pace.js';
 import { recordBatch } from './record.js';
-import { results, resultsCsv } from './results.js';
+import { failedCsv, failedTable, results, resultsCsv } from './results.js';
 import { resultsZip, type ZipFormat, type ZipParts } from './results-zip.js';
 import { refusal, workOf } from './run.js';
 import { type Limits, Slots } from './slots.js';
@@ -110,7 +110,7 @@ export class Batches {
       errors,
       certificates: [],
       eta_seconds: Math.ceil(pace.estimate(work)),
-      note: rsaNote(work, pace),
+      note: [encodingNote(order.table), rsaNote(work, pace)].filter((note) => note !== null).join(' ') || null,
     };
   }
 
@@ -173,6 +173,17 @@ export class Batches {
     return resultsCsv(results(this.#parts.jobs.files(job)));
   }
 
+  /** The rows of a job that were not issued, as a table to be mended and sent again. */
+  failedCsv(job: BatchJob): Readable {
+    const names = Object.keys(this.#parts.issuing.requestFields);
+    return failedCsv(this.#parts.jobs.files(job), names, job.ended);
+  }
+
+  /** The rows that cannot be issued, as a table to be mended and sent again. */
+  refusedCsv({ errors }: Pick<Judgement, 'errors'>): Readable {
+    return failedTable(() => errors, Object.keys(this.#parts.issuing.requestFields));
+  }
+
   /** The files of every certificate that was issued, see results-zip.ts. @throws CertMateError CONFLICT it has not ended */
   zip(job: BatchJob, format: ZipFormat, actor: Actor): Readable {
     if (!job.ended) throw new CertMateError('CONFLICT', 'This batch has not ended yet: its files come together then.');
@@ -195,6 +206,12 @@ export class Batches {
       return { row: row.row, error: refusal(error, row, log) };
     }
   }
+}
+
+/** Names would be spoilt where the guess is wrong. */
+function encodingNote({ guessed }: Table): string | null {
+  if (guessed === undefined) return null;
+  return `The file is not in UTF-8 and was read as ${guessed}: check its names, or save it as "CSV UTF-8".`;
 }
 
 function resultOf(rows: readonly CheckedRow[], outcomes: ReadonlyMap<number, Serial | RefusedRow>): BatchResult {

@@ -2,7 +2,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CertMateError, type ErrorDetail } from '../../errors.js';
 import type { Actor, Identifier, KeyType, Serial } from '../../types.js';
-import { FIRST_ROW, type Fields, MOST_ROWS, readCell, readColumns, readRow, type Table } from './table.js';
+import {
+  type Column,
+  cellText,
+  FIRST_ROW,
+  type Fields,
+  MOST_ROWS,
+  readCell,
+  readColumns,
+  readRow,
+  type Table,
+} from './table.js';
 
 /** A request to issue, as far as a batch looks into it. */
 export interface RowRequest {
@@ -44,6 +54,8 @@ export interface RefusedRow {
   error: string;
   /** The same field by field, where it is about fields. */
   details?: readonly ErrorDetail[];
+  /** The row as it came: its cells by field, and those beyond the columns. */
+  source?: { fields: Record<string, string>; surplus: string[] };
 }
 
 export type CheckedRow = IssuableRow | RefusedRow;
@@ -78,18 +90,27 @@ export async function* checkRows(
     const group: CheckedRow[] = [];
     for (const [index, cells] of table.rows.slice(start, start + ROWS_A_TURN).entries()) {
       if (cells === null) continue;
-      const row = start + index + FIRST_ROW;
+      const row = (table.above ?? 0) + start + index + FIRST_ROW;
       try {
         group.push(await checkRow(row, issuing.readRequest(readRow(columns, cells, common)), issuing, caller, rowOf));
       } catch (error) {
         if (!(error instanceof CertMateError) || error.status >= 500) throw error;
         const { message, details } = error;
-        group.push(details === undefined ? { row, error: message } : { row, error: message, details });
+        const source = sourceOf(columns, cells);
+        group.push({ row, error: message, ...(details === undefined ? {} : { details }), source });
       }
     }
     yield group;
     await nextTurn();
   }
+}
+
+function sourceOf(
+  columns: readonly (Column | null)[],
+  cells: readonly unknown[],
+): { fields: Record<string, string>; surplus: string[] } {
+  const named = columns.flatMap((column, index) => (column === null ? [] : [[column.name, cellText(cells[index])]]));
+  return { fields: Object.fromEntries(named), surplus: cells.slice(columns.length).map(cellText) };
 }
 
 async function checkRow(

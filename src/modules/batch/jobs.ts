@@ -305,7 +305,7 @@ function tally(description: JobDescription, row: CheckedRow): void {
   if (isRefused(row)) {
     description.refused += 1;
     description.failed += 1;
-    if (description.errors.length < SHOWN_ERRORS) description.errors.push(row);
+    if (description.errors.length < SHOWN_ERRORS) description.errors.push({ row: row.row, error: row.error });
   } else {
     const work: Work = workOf(row);
     description.work[work] = (description.work[work] ?? 0) + 1;

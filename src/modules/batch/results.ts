@@ -2,8 +2,9 @@
 import { pipeline, Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
 import type { Identifier, Serial } from '../../types.js';
-import { isRefused } from './check.js';
+import { isRefused, type RefusedRow } from './check.js';
 import type { JobFiles } from './job-files.js';
+import { cellText, ERROR_COLUMN } from './table.js';
 
 /** A row with its end. */
 export interface ResultRow {
@@ -57,6 +58,64 @@ export function isIssued(result: ResultRow): result is IssuedResult {
 /** A table of the rows, in CSV with a header. */
 export function resultsCsv(rows: AsyncIterable<ResultRow>): Readable {
   return pipeline(Readable.from(rows), stringify({ ...CSV, columns: [...COLUMNS] }), () => undefined);
+}
+
+/**
+ * The rows that were not issued, as a table of the kind that a batch is made of: mended, it can be sent again.
+ * @param names every field that a row may have
+ * @param ended whether rows without an outcome were not issued; until then they are left out
+ */
+export function failedCsv(files: JobFiles, names: readonly string[], ended: boolean): Readable {
+  return failedTable(() => failedRows(files, ended), names);
+}
+
+async function* failedRows(files: JobFiles, ended: boolean): AsyncGenerator<FailedRow> {
+  const failed = new Map<number, string>();
+  const issued = new Set<number>();
+  for await (const outcome of files.outcomes()) {
+    if ('error' in outcome) failed.set(outcome.row, outcome.error);
+    else issued.add(outcome.row);
+  }
+  for await (const row of files.rows()) {
+    if (isRefused(row)) yield row;
+    else if (failed.has(row.row) || (ended && !issued.has(row.row))) {
+      yield { error: failed.get(row.row) ?? 'not issued', source: sourceOf(row.request) };
+    }
+  }
+}
+
+type FailedRow = Pick<RefusedRow, 'error' | 'source'>;
+
+function sourceOf(request: object): NonNullable<RefusedRow['source']> {
+  const texts = Object.entries(request).map(([name, value]) => [name, cellText(value)]);
+  return { fields: Object.fromEntries(texts), surplus: [] };
+}
+
+/** @param rows gives the same rows each time: first for their columns, then for their cells */
+export function failedTable(
+  rows: () => AsyncIterable<FailedRow> | Iterable<FailedRow>,
+  names: readonly string[],
+): Readable {
+  return pipeline(
+    Readable.from(failedCells(rows, names)),
+    stringify({ ...CSV, header: false, bom: true }),
+    () => undefined,
+  );
+}
+
+async function* failedCells(
+  rows: () => AsyncIterable<FailedRow> | Iterable<FailedRow>,
+  names: readonly string[],
+): AsyncGenerator<string[]> {
+  const used = new Set<string>();
+  for await (const { source } of rows()) {
+    for (const [name, text] of Object.entries(source?.fields ?? {})) if (text !== '') used.add(name);
+  }
+  const columns = names.filter((name) => used.has(name));
+  yield [...columns, ERROR_COLUMN];
+  for await (const { source, error } of rows()) {
+    yield [...columns.map((name) => source?.fields[name] ?? ''), error, ...(source?.surplus ?? [])];
+  }
 }
 
 /** RFC 4180, and what a spreadsheet would take for a formula is made text. */

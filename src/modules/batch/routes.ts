@@ -2,8 +2,10 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
 import { CertMateError } from '../../errors.js';
 import { binary } from '../../http/binary.js';
+import { readMultipart } from '../../http/multipart.js';
 import { actorOf } from '../../http/request.js';
 import { Batches, type Order } from './batch.js';
 import { issueNowOnce } from './issue-now-once.js';
@@ -16,15 +18,25 @@ import {
   batchQuery,
   batchRequest,
   batchResult,
+  batchUpload,
   jobParams,
+  resultsQuery,
   zipQuery,
 } from './schema.js';
+
+type BatchUpload = z.output<typeof batchUpload>;
 
 const tags = ['Batches'];
 const PATH = '/client-certs/batch';
 
 /** The largest table (octets). */
 const BODY_LIMIT = 16 * 1024 * 1024;
+
+/** What browsers, scripts and Excel call a CSV file. */
+const CSV_TYPES = ['text/csv', 'application/csv', 'application/vnd.ms-excel', 'text/tab-separated-values'];
+/** Taken only to say in words that a workbook is no CSV file. */
+const WORKBOOK_TYPES = ['application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'];
+const MULTIPART = 'multipart/form-data';
 
 /** What a repeated POST carries to get the answer of the first one, or the job that it began. */
 const IDEMPOTENCY_KEY = 'idempotency-key';
@@ -35,8 +47,15 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
   const find = (request: FastifyRequest<{ Params: { job: string } }>) =>
     jobs.find(request.params.job, viewerOf(request));
 
-  app.addContentTypeParser('text/csv', { parseAs: 'buffer', bodyLimit: BODY_LIMIT }, (_request, body, done) =>
-    done(null, body),
+  app.addContentTypeParser(
+    [...CSV_TYPES, ...WORKBOOK_TYPES],
+    { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
+    (_request, body, done) => done(null, body),
+  );
+  app.addContentTypeParser<Buffer>(
+    MULTIPART,
+    { parseAs: 'buffer', bodyLimit: BODY_LIMIT },
+    async ({ headers }: FastifyRequest, body: Buffer) => readMultipart(body, headers['content-type'] ?? ''),
   );
 
   app.post(
@@ -51,13 +70,21 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
         tags,
         querystring: batchQuery,
         body: {
-          content: { 'application/json': { schema: batchRequest }, 'text/csv': { schema: batchCsv } },
+          content: {
+            'application/json': { schema: batchRequest },
+            ...Object.fromEntries(CSV_TYPES.map((type) => [type, { schema: batchCsv }])),
+            [MULTIPART]: { schema: batchUpload },
+          },
         },
         response: { 200: batchJudgement, 201: batchResult, 202: batchJob },
       },
     },
     async (request, reply) => {
-      const { order, dryRun } = await orderOf(batches, request.body as BatchRequest | Buffer, request.query);
+      const { order, dryRun } = await orderOf(
+        batches,
+        request.body as BatchRequest | BatchUpload | Buffer,
+        request.query,
+      );
       if (dryRun) return reply.code(200).send(await batches.judge(order, actorOf(request)));
       const background = asksForBackground(request);
       const key = request.headers[IDEMPOTENCY_KEY];
@@ -122,12 +149,16 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
         summary: 'What became of each row',
         tags,
         params: jobParams,
+        querystring: resultsQuery,
         response: { 200: binary('text/csv') },
       },
     },
     async (request, reply) => {
       const job = find(request);
-      return sendStream(attachment(reply, 'text/csv; charset=utf-8', `batch-${job.id}.csv`), batches.csv(job));
+      const failed = request.query.only === 'failed';
+      const filename = `${failed ? 'failed' : 'batch'}-${job.id}.csv`;
+      const body = failed ? batches.failedCsv(job) : batches.csv(job);
+      return sendStream(attachment(reply, 'text/csv; charset=utf-8', filename), body);
     },
   );
 
@@ -154,11 +185,14 @@ export const batchRoutes: FastifyPluginAsyncZod = async (app) => {
 
 async function orderOf(
   batches: Batches,
-  body: BatchRequest | Buffer,
+  body: BatchRequest | BatchUpload | Buffer,
   query: { dry_run?: boolean | undefined },
 ): Promise<{ order: Order; dryRun: boolean }> {
   if (Buffer.isBuffer(body)) {
     return { order: await batches.readCsv(body), dryRun: query.dry_run ?? false };
+  }
+  if ('file' in body) {
+    return { order: await batches.readCsv(body.file), dryRun: body.dry_run ?? query.dry_run ?? false };
   }
   const { headers, rows, defaults, dry_run } = body;
   return { order: { table: { headers, rows }, defaults }, dryRun: dry_run ?? query.dry_run ?? false };

@@ -13,7 +13,7 @@ export const batchRequest = z
       }),
     rows: z.array(z.array(z.unknown())).meta({
       description:
-        'A certificate each, 1 to 30 000. A cell is a text, number, flag or list; several values in one text are separated by semicolons; an empty cell gives nothing.',
+        'A certificate each, 1 to 30 000. A cell is a text, number, flag or list; several values in one text are separated by semicolons or |; an empty cell gives nothing.',
       example: [['alice@example.com', 'alice@example.com', 365, 'laptop;berlin']],
     }),
     defaults: z
@@ -33,14 +33,33 @@ export const batchCsv = z
   .custom<Buffer>((value) => Buffer.isBuffer(value))
   .meta({
     type: 'string',
-    description: 'RFC 4180 in UTF-8: a header that names fields, then a row for each certificate.',
+    description:
+      'A header that names fields, then a row for each certificate, as spreadsheets write them: columns separated by commas, semicolons ' +
+      'or tabs (or as a first line sep=; says), in UTF-8, UTF-16 or Windows-1252. A column "error" is passed over.',
     example: 'common_name,email,days_valid,tags\r\nalice@example.com,alice@example.com,365,laptop;berlin\r\n',
   });
+
+/** A file beside fields; what is said of it is what is said of the CSV. */
+export const batchUpload = z.strictObject({
+  file: batchCsv,
+  dry_run: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional()
+    .meta({ description: 'Only tell what would become of each row.' }),
+});
 
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 export const batchQuery = z.strictObject({
   dry_run: flag.optional().meta({ description: 'As in the body, for CSV.' }),
+});
+
+export const resultsQuery = z.strictObject({
+  only: z
+    .enum(['failed'])
+    .optional()
+    .meta({ description: 'failed: the rows that were not issued, with their columns, to be mended and sent again.' }),
 });
 
 export const jobParams = z.object({ job: z.string().max(64) });

@@ -1,4 +1,5 @@
 /** A table of requests: a header that names fields, and a row for each certificate. */
+import { columnName } from '../../column-name.js';
 import { CertMateError } from '../../errors.js';
 
 /** How the text of a field is to be read. */
@@ -12,6 +13,10 @@ export interface Table {
   headers: readonly string[] | null;
   /** Null for a row that is blank: it only counts. */
   rows: (readonly unknown[] | null)[];
+  /** Blank rows above the header. */
+  above?: number;
+  /** The encoding that the file was taken to be in because it is not in Unicode. */
+  guessed?: string;
 }
 
 export interface Column {
@@ -22,12 +27,15 @@ export interface Column {
 /** How many certificates one batch may be for. */
 export const MOST_ROWS = 30_000;
 
-/** The first row below the header, as a spreadsheet counts. */
+/** The first row below a header in row 1, as a spreadsheet counts. */
 export const FIRST_ROW = 2;
 
+/** The column in which refused rows say why: what is in it is not read. */
+export const ERROR_COLUMN = 'error';
+
 /**
- * The columns that a header names; `Common Name` is as good as `common_name`. Nameless columns at the end, as spreadsheets
- * leave them, are none.
+ * The columns that a header names; `Common Name` is as good as `common_name`, and `E-Mail` as `email`. Nameless columns at the
+ * end, as spreadsheets leave them, are none; null is a column that is passed over.
  * @param defaults fields that every row has without a column
  * @throws CertMateError VALIDATION_FAILED names each column that is unknown or there twice
  */
@@ -35,17 +43,14 @@ export function readColumns(
   headers: readonly string[] | null,
   defaults: Readonly<Record<string, unknown>>,
   fields: Fields,
-): Column[] {
-  const names = (headers ?? []).map((header) =>
-    header
-      .trim()
-      .toLowerCase()
-      .replace(/[\s-]+/g, '_'),
-  );
+): (Column | null)[] {
+  const known = new Map(Object.keys(fields).map((field) => [columnName(field), field]));
+  const names = (headers ?? []).map((header) => known.get(columnName(header)) ?? header.trim());
   while (names.at(-1) === '') names.pop();
   const problems: { path: string; message: string }[] = [];
   if (names.length === 0) problems.push({ path: 'headers', message: 'There is no header. Name the columns in it.' });
   const columns = names.map((name, index) => {
+    if (columnName(name) === ERROR_COLUMN) return null;
     const kind = Object.hasOwn(fields, name) ? fields[name] : undefined;
     const path = `headers.${index}`;
     const shown = headers?.[index] ?? '';
@@ -71,8 +76,7 @@ export function readColumns(
 
 function unknownColumn(header: string): string {
   const shown = header.length > 80 ? `${header.slice(0, 80)}…` : header;
-  const advice = /[;\t]/.test(header) ? 'Separate the columns by commas.' : 'Rename or remove it.';
-  return `There is no field for the column "${shown}". ${advice}`;
+  return `There is no field for the column "${shown}". Rename or remove it.`;
 }
 
 /**
@@ -80,19 +84,19 @@ function unknownColumn(header: string): string {
  * @throws CertMateError VALIDATION_FAILED the row has more cells than there are columns
  */
 export function readRow(
-  columns: readonly Column[],
+  columns: readonly (Column | null)[],
   cells: readonly unknown[],
   defaults: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const surplus = cells.slice(columns.length).some((cell) => !isEmpty(cell));
   if (surplus) {
-    const message = `The row has ${cells.length} cells, but there are ${columns.length} columns. Is a comma not quoted?`;
+    const message = `The row has ${cells.length} cells, but there are ${columns.length} columns. Quote a cell that holds a comma or semicolon.`;
     throw new CertMateError('VALIDATION_FAILED', message);
   }
   const fields: Record<string, unknown> = { ...defaults };
-  columns.forEach(({ name, kind }, index) => {
+  columns.forEach((column, index) => {
     const cell = cells[index];
-    if (!isEmpty(cell)) fields[name] = readCell(cell, kind);
+    if (column !== null && !isEmpty(cell)) fields[column.name] = readCell(cell, column.kind);
   });
   return fields;
 }
@@ -108,13 +112,26 @@ export function readCell(cell: unknown, kind: FieldKind): unknown {
     case 'flag':
       return FLAGS[text.toLowerCase()] ?? cell;
     case 'list':
-      return text.split(';').flatMap((entry) => entry.trim() || []);
+      return text.split(/[;|\r\n]/).flatMap((entry) => entry.trim() || []);
   }
 }
 
-const FLAGS: Record<string, boolean> = { true: true, yes: true, '1': true, false: false, no: false, '0': false };
+/** Spreadsheets write TRUE and FALSE in the language of their user. */
+const YES = 'true yes 1 on wahr ja vrai oui verdadero sí si vero verdadeiro sim waar prawda tak sant sand doğru истина';
+const NO = 'false no 0 off falsch nein faux non falso onwaar nee fałsz nie falskt falsk yanlış ложь não';
+const FLAGS: Readonly<Record<string, boolean>> = Object.fromEntries([
+  ...YES.split(' ').map((word) => [word, true]),
+  ...NO.split(' ').map((word) => [word, false]),
+]);
 
 /** An empty cell gives nothing. */
 function isEmpty(cell: unknown): boolean {
   return cell === undefined || cell === null || (typeof cell === 'string' && cell.trim() === '');
+}
+
+/** A value as the text of a cell; several are separated by semicolons. */
+export function cellText(value: unknown): string {
+  if (value === undefined || value === null) return '';
+  if (Array.isArray(value)) return value.map(cellText).join(';');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -110,9 +110,13 @@ export async function issue(
 }
 
 /** A key that is limited to some usages was given them by name, and is told nothing of others. */
-function usageNoticeFor({ store, profiles }: LifecycleParts, usage: string, { reach }: Actor): string | null {
-  if (reach?.usages != null) return null;
-  return newUsageNotice(usage, [...profiles.list().map(({ name }) => name), ...store.inventory.tally('usage').keys()]);
+function usageNoticeFor(parts: LifecycleParts, usage: string, { reach }: Actor): string | null {
+  return reach?.usages != null ? null : newUsageNotice(usage, knownUsages(parts));
+}
+
+/** The usages of profiles and certificates. */
+export function knownUsages({ store, profiles }: LifecycleParts): string[] {
+  return [...profiles.list().map(({ name }) => name), ...store.inventory.tally('usage').keys()];
 }
 
 /** A certificate that was issued under this serial number, as the answer to its request; null if none was. */

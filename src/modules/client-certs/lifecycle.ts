@@ -8,7 +8,7 @@ import { inspectCsr } from './csr-inspection.js';
 import type { CreateCsrRequest, InspectedCsr, InspectRequest } from './csr-schema.js';
 import { remove } from './delete.js';
 import { type Download, type DownloadKind, download } from './download.js';
-import { type IssuedCertificate, issue } from './issue.js';
+import { type IssuedCertificate, issue, knownUsages } from './issue.js';
 import { issueOnce, type Ledger, type RepeatableRequest } from './issue-once.js';
 import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts, within } from './parts.js';
@@ -19,7 +19,8 @@ import { readIssueRequest, requestFields } from './request-fields.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import type { RevocationRequest } from './revocation.js';
 import { revoke, unhold } from './revoke.js';
-import type { IssueRequest } from './schema.js';
+import { certUsage, type IssueRequest } from './schema.js';
+import { newUsage } from './usage-notice.js';
 
 /** Who looks at certificates: an actor, or, where there is none, somebody who may see all. */
 type Caller = Pick<Actor, 'reach'>;
@@ -37,6 +38,16 @@ export class CertificateLifecycle {
   /** A request from its fields. @throws CertMateError VALIDATION_FAILED */
   readRequest(fields: Record<string, unknown>): IssueRequest {
     return readIssueRequest(fields);
+  }
+
+  /** A usage as it was typed, in the form in which it is stored: `API mTLS` gives `api-mtls`. Null for what is none. */
+  readUsage(typed: string): string | null {
+    return certUsage.safeParse(typed).data ?? null;
+  }
+
+  /** Whether no profile and no certificate has this usage yet, and the known one that is likely meant; null where it is known. */
+  newUsage(usage: string): { likely: string | null } | null {
+    return newUsage(usage, knownUsages(this.#parts));
   }
 
   /**

@@ -4,14 +4,19 @@
 const MOST_DIFFERENCES = 2;
 
 /**
- * What to say of a usage that no profile and no certificate has yet; null where it is known.
+ * Whether no profile and no certificate has a usage yet, and the known usage that is likely meant; null where it is known.
  * @param known the usages of profiles and certificates
  */
-export function newUsageNotice(usage: string, known: Iterable<string>): string | null {
+export function newUsage(usage: string, known: Iterable<string>): { likely: string | null } | null {
   const names = new Set(known);
-  if (names.has(usage)) return null;
-  const likely = closest(usage, names);
-  const question = likely === null ? '' : ` Did you mean "${likely}"?`;
+  return names.has(usage) ? null : { likely: closest(usage, names) };
+}
+
+/** What to say of a usage that no profile and no certificate has yet; null where it is known. See newUsage. */
+export function newUsageNotice(usage: string, known: Iterable<string>): string | null {
+  const found = newUsage(usage, known);
+  if (found === null) return null;
+  const question = found.likely === null ? '' : ` Did you mean "${found.likely}"?`;
   return `"${usage}" is a new usage: no profile and no other certificate has it.${question}`;
 }
 

@@ -51,12 +51,32 @@ export function happened(
         : { label: status === 'denied' ? 'Denied' : 'Failed', tone: status === 'denied' ? 'warn' : 'bad' },
     details: [
       ...Object.entries(details)
-        .filter(([name]) => !ELSEWHERE.includes(name))
-        .map(
-          ([name, value]) =>
-            `${name.replaceAll('_', ' ')}: ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-        ),
+        .filter(([name, value]) => !ELSEWHERE.includes(name) && !saysNothing(value))
+        .map(([name, value]) => (value === true ? named(name) : `${named(name)}: ${detailText(value)}`)),
       ...(error === null ? [] : [error]),
     ],
   };
+}
+
+/** What is not so, and what is not there, did not happen. */
+function saysNothing(value: unknown): boolean {
+  return value === false || value === null || value === '' || (Array.isArray(value) && value.length === 0);
+}
+
+function named(name: string): string {
+  return DETAIL[name] ?? name.replaceAll('_', ' ');
+}
+
+const DETAIL: Readonly<Record<string, string>> = {
+  previous_revoked: 'the previous certificate was revoked',
+  reuse_key: 'with the same key',
+  reused_key: 'with the same key',
+};
+
+function detailText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(detailText).join(', ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, part]) => `${named(name)} ${detailText(part)}`)
+    .join(', ');
 }

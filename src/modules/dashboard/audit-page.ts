@@ -182,7 +182,14 @@ function worded(name: TrailField, value: string): string {
   return name === 'from' || name === 'to' ? `${value.replace('T', ' ').replace(/Z$/, '')} UTC` : value;
 }
 
-function chainState({ verified, verifying, problem }: Trail, now: Date): ChainState {
+/** What has come after the last verification. */
+function since(lines: number): string {
+  if (lines <= 0) return '';
+  const count = lines.toLocaleString('en');
+  return ` ${count} ${lines === 1 ? 'line has' : 'lines have'} been written since and ${lines === 1 ? 'is' : 'are'} not verified yet.`;
+}
+
+function chainState({ verified, verifying, problem, length }: Trail, now: Date): ChainState {
   const at = verified === null ? null : moment(verified.at, now);
   const common = { at, running: verifying };
   const bad = verified?.result.first_bad ?? null;
@@ -201,6 +208,6 @@ function chainState({ verified, verifying, problem }: Trail, now: Date): ChainSt
     return { ...common, tone: 'quiet', title: 'Not verified since the start', text };
   }
   const { lines, files } = verified.result;
-  const text = `${lines.toLocaleString('en')} ${lines === 1 ? 'line' : 'lines'}${files > 1 ? ` in ${files} files` : ''}: nothing was changed, removed, added or moved.`;
+  const text = `${lines.toLocaleString('en')} ${lines === 1 ? 'line' : 'lines'}${files > 1 ? ` in ${files} files` : ''}: nothing was changed, removed, added or moved.${since(length - lines)}`;
   return { ...common, tone: 'good', title: 'The chain is unbroken', text };
 }

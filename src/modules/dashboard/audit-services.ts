@@ -46,6 +46,8 @@ export interface Trail {
   /** The last outcome; null before the first one. */
   readonly verified: { at: Timestamp; result: TrailVerification } | null;
   readonly verifying: boolean;
+  /** How many lines there are now. */
+  readonly length: number;
   /** What is known to be wrong, in words. */
   readonly problem: string | null;
 }

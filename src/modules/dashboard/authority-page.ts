@@ -14,6 +14,7 @@ export interface AuthorityPage {
   fingerprint: string;
   notBefore: Moment;
   notAfter: Moment;
+  expired: boolean;
   life: Life;
   crl: {
     number: string;
@@ -53,6 +54,7 @@ export function authorityPage(parts: AuthorityParts, now: Date): AuthorityPage {
     notBefore: moment(notBefore, now),
     notAfter: moment(notAfter, now),
     life: { elapsed: percent(share), due: null },
+    expired: notAfter <= now,
     crl: {
       number: String(crl.current.number),
       published: moment(crl.current.thisUpdate, now),

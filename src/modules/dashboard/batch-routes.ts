@@ -28,6 +28,8 @@ interface Batches<Order extends { table: SentTable }, Job> {
   /** @throws CertMateError RATE_LIMITED this caller follows too many already */
   events(job: Job, caller: string, shown: (view: BatchView) => object): Readable;
   csv(job: Job): Readable;
+  failedCsv(job: Job): Readable;
+  refusedCsv(judged: Judgement): Readable;
   zip(job: Job, format: 'pem' | 'p12', actor: Actor): Readable;
 }
 
@@ -53,6 +55,7 @@ const BODY_LIMIT = 40 * 1024 * 1024;
 const TABLE_LIMIT = 16 * 1024 * 1024;
 
 const SECTION = 'batch';
+const CSV_TYPE = 'text/csv; charset=utf-8';
 
 export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }, object>> = async (app, parts) => {
   const { batches, clock } = parts;
@@ -86,8 +89,11 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }
     try {
       if (Buffer.byteLength(sent.csv) > TABLE_LIMIT) throw new CertMateError('PAYLOAD_TOO_LARGE', TOO_LARGE);
       const order = await batches.readCsv(Buffer.from(sent.csv));
-      if (!sent.start) {
+      if (sent.action !== 'start') {
         const judged = await batches.judge(order);
+        if (sent.action === 'refused') {
+          return await attachment(reply, CSV_TYPE, 'certmate-batch-refused.csv').send(batches.refusedCsv(judged));
+        }
         const table = checkedTable(order.table, judged.errors);
         return await showForm(request, reply, sent, '', { ...judged, table });
       }
@@ -124,7 +130,11 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }
   });
 
   app.get<OfJob>(`${BATCH_PATH}/:job/results.csv`, { exposeHeadRoute: false }, (request, reply) => {
-    return attachment(request, reply, 'text/csv; charset=utf-8', 'csv').send(batches.csv(find(request)));
+    return attachment(reply, CSV_TYPE, `batch-${request.params.job}.csv`).send(batches.csv(find(request)));
+  });
+
+  app.get<OfJob>(`${BATCH_PATH}/:job/failed.csv`, { exposeHeadRoute: false }, (request, reply) => {
+    return attachment(reply, CSV_TYPE, `failed-${request.params.job}.csv`).send(batches.failedCsv(find(request)));
   });
 
   app.get<OfJob & { Querystring: { format?: string } }>(
@@ -133,7 +143,7 @@ export const batchPages: FastifyPluginAsync<BatchPagesParts<{ table: SentTable }
     (request, reply) => {
       const format = request.query.format === 'p12' ? 'p12' : 'pem';
       const zip = batches.zip(find(request), format, actorOf(request));
-      return attachment(request, reply, 'application/zip', 'zip').send(zip);
+      return attachment(reply, 'application/zip', `batch-${request.params.job}.zip`).send(zip);
     },
   );
 };
@@ -145,12 +155,12 @@ interface Sent {
   csv: string;
 }
 
-function readForm(body: unknown): Sent & { start: boolean } {
+function readForm(body: unknown): Sent & { action: unknown } {
   const { form_id, csv, action } = (body ?? {}) as Record<string, unknown>;
   return {
     formId: typeof form_id === 'string' && form_id !== '' ? form_id : randomUUID(),
     csv: typeof csv === 'string' ? csv : '',
-    start: action === 'start',
+    action,
   };
 }
 
@@ -159,12 +169,6 @@ function ownerOf({ principal }: FastifyRequest): Owner {
   return principal;
 }
 
-function attachment(
-  request: FastifyRequest<OfJob>,
-  reply: FastifyReply,
-  mediaType: string,
-  extension: string,
-): FastifyReply {
-  const filename = `batch-${request.params.job}.${extension}`;
+function attachment(reply: FastifyReply, mediaType: string, filename: string): FastifyReply {
   return reply.type(mediaType).header('content-disposition', `attachment; filename="${filename}"`);
 }

@@ -1,9 +1,13 @@
+import { columnName } from '../../column-name.js';
+
 /** A table as it is shown before anything is issued: each complaint in the cell that it is about. */
 
 /** A table as it was sent; a blank row is null. */
 export interface SentTable {
   headers: readonly string[] | null;
   rows: (readonly unknown[] | null)[];
+  /** Blank rows above the header. */
+  above?: number;
 }
 
 export interface RowProblem {
@@ -34,10 +38,10 @@ const LONGEST_CELL = 80;
 const FIRST_ROW = 2;
 
 /** A small table is shown as a whole; of a larger one, the rows that need another look. */
-export function checkedTable({ headers, rows }: SentTable, problems: readonly RowProblem[]): CheckedTable {
+export function checkedTable({ headers, rows, above = 0 }: SentTable, problems: readonly RowProblem[]): CheckedTable {
   const names = headers ?? [];
   const problemOf = new Map(problems.map((problem) => [problem.row, problem]));
-  const filled = rows.flatMap((cells, index) => (cells === null ? [] : [{ row: index + FIRST_ROW, cells }]));
+  const filled = rows.flatMap((cells, index) => (cells === null ? [] : [{ row: above + index + FIRST_ROW, cells }]));
   const onlyProblems = filled.length > MOST_ROWS && problems.length > 0;
   const wanted = onlyProblems ? filled.filter(({ row }) => problemOf.has(row)) : filled;
   return {
@@ -54,16 +58,11 @@ function shownRow(
   cells: readonly unknown[],
   problem: RowProblem | undefined,
 ): CheckedTable['rows'][number] {
-  const columns = headers.map((header) =>
-    header
-      .trim()
-      .toLowerCase()
-      .replace(/[\s-]+/g, '_'),
-  );
+  const columns = headers.map(columnName);
   const found = columns.map(() => [] as string[]);
   const rest: string[] = [];
   for (const { path, message } of problem === undefined ? [] : complaints(problem)) {
-    const column = columns.indexOf(path.split('.')[0] ?? '');
+    const column = columns.indexOf(columnName(path.split('.')[0] ?? ''));
     const place = found[column];
     if (place === undefined) rest.push(path === '' ? message : `${path}: ${message}`);
     else place.push(message);

@@ -2,6 +2,7 @@
 import { dueFrom } from '../../store/status.js';
 import { type Moment, moment } from './dates.js';
 import { LIST_PATH } from './list-state.js';
+import { oidText } from './oid-names.js';
 import type { Rights } from './rights.js';
 import { serialHex } from './serial-text.js';
 import type { Certificate } from './services.js';
@@ -45,6 +46,8 @@ export interface CertificatePage {
   downloads: { kind: FileKind; label: string; hint: string; href: string }[];
   /** Whether there is a private key that the visitor may fetch. */
   withKey: boolean;
+  /** Whether its key was made by its holder. */
+  fromCsr: boolean;
   /** Why no private key is offered; empty if one is. */
   noKey: string;
   revocation: { at: Moment; reason: string; invalidSince: Moment | null; held: boolean } | null;
@@ -99,7 +102,7 @@ export function certificatePage(certificate: Certificate, rights: Rights, now: D
       { label: 'Key', value: keyText(certificate.key_algorithm, certificate.key_size) },
       { label: 'Made', value: certificate.issuance_method === 'csr' ? 'by its holder (CSR)' : 'by CertMate' },
       { label: 'Key usage', value: certificate.key_usage.join(', ') },
-      { label: 'Extended key usage', value: certificate.extended_key_usage.join(', ') },
+      { label: 'Extended key usage', value: certificate.extended_key_usage.map(oidText).join(', ') },
     ],
     fingerprints: [
       { label: 'Serial number', value: serialHex(certificate.serial_number), code: true },
@@ -126,6 +129,7 @@ export function certificatePage(certificate: Certificate, rights: Rights, now: D
       href: `${href}/download/${kind}`,
     })),
     withKey: canHaveKey,
+    fromCsr: certificate.issuance_method === 'csr',
     noKey: canHaveKey ? '' : whyNoKey(certificate),
     revocation:
       revocation.revoked_at === null || !revocation.revoked

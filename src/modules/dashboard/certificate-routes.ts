@@ -8,6 +8,7 @@ import { certificatePage } from './certificate-page.js';
 import type { CertificateParts, File } from './certificate-services.js';
 import { type EditForm, readEditForm, untouchedEdit } from './edit-form.js';
 import { LIST_PATH } from './list-state.js';
+import { p12Password } from './p12-password.js';
 import { relyingPartyView } from './relying-parties.js';
 import { rightsOf } from './rights.js';
 import { downloadParams, p12Fields } from './schema.js';
@@ -40,9 +41,12 @@ export const certificateRoutes: FastifyPluginAsync<CertificateParts> = async (ap
       { title: model.name, section: 'certificates' },
       {
         ...model,
-        away: takeAway(model, parts.publicUrl, more.p12),
+        away: takeAway(model, parts.publicUrl, {
+          ...more.p12,
+          password: more.p12?.password || p12Password(request.session.sessionId, `certificate ${serial_number}`),
+        }),
         edit: more.edit ?? untouchedEdit(certificate),
-        seen: await relyingPartyView(parts.publication, serial_number, now),
+        seen: await relyingPartyView(parts.publication, serial_number, now, model.expired),
         tree: pem === null ? [] : x509Tree(new X509Certificate(pem).raw, now),
         pem: pem?.toString() ?? '',
         trail: trail && {

@@ -6,9 +6,9 @@ import { keptView } from '../../http/view-cookie.js';
 import { certificatePage } from './certificate-page.js';
 import type { CertificateParts } from './certificate-services.js';
 import { confirms, TYPE_THE_NAME } from './confirmation.js';
-import { moment } from './dates.js';
-import { showIssuedOnce } from './issue-routes.js';
+import { type Issued, showIssuedOnce, withFiles } from './issue-routes.js';
 import { LIST_PATH } from './list-state.js';
+import { Once } from './once.js';
 import { keyChoices, problemsOfRenewal, readRenewForm, type TypedRenewal, untouchedRenewal } from './renew-form.js';
 import { rightsOf } from './rights.js';
 
@@ -16,6 +16,7 @@ type WithId = { Params: { id: string } };
 
 export const changeRoutes: FastifyPluginAsync<CertificateParts> = async (app, parts) => {
   const { certificates, clock } = parts;
+  const once = new Once<Issued | null>();
   const modelOf = (request: FastifyRequest<WithId>) => {
     const certificate = certificates.get(request.params.id);
     return { certificate, model: certificatePage(certificate, rightsOf(request), clock.now()) };
@@ -41,15 +42,25 @@ export const changeRoutes: FastifyPluginAsync<CertificateParts> = async (app, pa
     const form = readRenewForm(request.body);
     if ('problems' in form) return showRenewal(request, reply.code(400), form.typed, form.problems);
     const { certificate, model } = modelOf(request);
-    // The form of a certificate that has been renewed since: sent twice, or out of date. Once is enough.
-    if (certificate.serial_number !== form.typed.serial_number) return reply.redirect(model.href, 303);
+    const { serial_number: serial } = form.typed;
     try {
-      const renewed = await certificates.renew(certificate.identifier, form.request, actorOf(request));
-      if (renewed.private_key_pem === undefined) {
-        const until = moment(renewed.expires_at, clock.now()).full;
-        return await reply.flash({ tone: 'good', text: `Renewed: valid until ${until}.` }).redirect(model.href, 303);
+      // A form that is sent twice renews once, and shows a key that is not kept both times.
+      const renewed = await once.run(`${request.session.sessionId} ${certificate.identifier} ${serial}`, async () => {
+        if (certificate.serial_number !== serial) return null;
+        return withFiles(
+          parts,
+          request,
+          await certificates.renew(certificate.identifier, form.request, actorOf(request)),
+        );
+      });
+      // The form is out of date: the certificate has been renewed since.
+      if (renewed === null) return await reply.redirect(model.href, 303);
+      if (renewed.away !== null) {
+        if (renewed.notice !== '') reply.flash({ tone: 'warn', text: renewed.notice });
+        return showIssuedOnce(parts, request, reply, renewed);
       }
-      return await showIssuedOnce(parts, request, reply, renewed, renewed.private_key_pem);
+      const text = `Renewed: valid until ${renewed.certificate.expires_at}. ${renewed.notice}`.trim();
+      return await reply.flash({ tone: renewed.notice === '' ? 'good' : 'warn', text }).redirect(model.href, 303);
     } catch (error) {
       if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
       return showRenewal(request, reply.code(error.status), form.typed, problemsOfRenewal(error));

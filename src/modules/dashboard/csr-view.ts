@@ -1,5 +1,6 @@
 /** A CSR as it is shown before anything is issued for it: what would be certified, what would not, what is wrong. */
 import type { InspectedRequest } from './certificate-services.js';
+import { oidText } from './oid-names.js';
 import { keyText } from './wording.js';
 
 export interface CsrView {
@@ -45,15 +46,15 @@ export function csrView(csr: InspectedRequest): CsrView {
             },
             { label: 'Names', values: certified.subject_alt_names },
             { label: 'Key usage', values: certified.key_usage },
-            { label: 'Purposes', values: certified.extended_key_usage },
+            { label: 'Purposes', values: certified.extended_key_usage.map(oidText) },
           ].filter(({ values }) => values.length > 0),
     dropped: [
       ...dropped.subject.map(({ type, value }) => `${type}=${value} of its subject`),
       ...dropped.subject_alt_names.map((kind) => `alternative names of the kind ${kind}`),
       ...dropped.extensions.map(
-        ({ oid, name, critical }) => `the extension ${name ?? oid}${critical ? ' (critical)' : ''}`,
+        ({ oid, name, critical }) => `the extension ${name ?? oidText(oid)}${critical ? ' (critical)' : ''}`,
       ),
-      ...dropped.attributes.map(({ oid, name }) => `the attribute ${name ?? oid}`),
+      ...dropped.attributes.map(({ oid, name }) => `the attribute ${name ?? oidText(oid)}`),
     ],
   };
 }

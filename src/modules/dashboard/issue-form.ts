@@ -58,9 +58,8 @@ export function typedFields(body: unknown): Typed {
 
 /** Reads a sent form: its request if every field is well formed, else what is wrong. What was typed is kept either way. */
 export function readIssueForm(
-  body: unknown,
+  typed: Typed,
 ): { typed: Typed; request: IssueRequest } | { typed: Typed; problems: Problems } {
-  const typed = typedFields(body);
   const parsed = issueFields.safeParse(
     Object.fromEntries(NAMES.map((name) => [name, typed[name] === '' ? undefined : typed[name]])),
   );

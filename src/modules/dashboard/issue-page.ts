@@ -9,6 +9,8 @@ export interface IssuePage {
   formId: string;
   typed: Typed;
   problems: Problems;
+  /** A usage that nothing has yet, to be confirmed, and the known one that is likely meant; null for nothing to ask. */
+  newUsage: NewUsage | null;
   blank: Typed;
   /** What the profile puts into fields, for the next look at them. */
   suggested: string;
@@ -21,6 +23,11 @@ export interface IssuePage {
   longest: string;
   caEnds: string;
   inspected: CsrView | null;
+}
+
+export interface NewUsage {
+  usage: string;
+  likely: string | null;
 }
 
 /** Usages of one's own that are offered while typing. */
@@ -39,7 +46,7 @@ export function profileOf({ profiles }: Pick<CertificateParts, 'profiles'>, usag
 
 export function issuePage(
   parts: Pick<CertificateParts, 'profiles' | 'usual' | 'authority' | 'certificates'>,
-  form: { formId: string; typed: Typed; problems: Problems; inspected: CsrView | null },
+  form: Pick<IssuePage, 'formId' | 'typed' | 'problems' | 'newUsage' | 'inspected'>,
 ): IssuePage {
   const { profiles, certificates, authority } = parts;
   const profile = profileOf(parts, form.typed.cert_usage);

@@ -15,13 +15,14 @@ import {
   type Typed,
   typedFields,
 } from './issue-form.js';
-import { inspect, issuePage, profileOf, suggestedFor } from './issue-page.js';
+import { inspect, issuePage, type NewUsage, profileOf, suggestedFor } from './issue-page.js';
 import { LIST_PATH } from './list-state.js';
 import { Once } from './once.js';
+import { p12Password } from './p12-password.js';
 import { keyChoices } from './profile-facts.js';
 import { rightsOf } from './rights.js';
 import type { Certificate, Certificates } from './services.js';
-import { takeAway, takeAwayOnce } from './take-away.js';
+import { type TakeAway, takeAway, takeAwayOnce } from './take-away.js';
 
 type WithId = { Params: { id: string } };
 
@@ -29,11 +30,18 @@ const PAGE = { title: 'Issue a certificate', section: 'certificates' };
 
 export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, parts) => {
   const { certificates } = parts;
-  const once = new Once<Awaited<ReturnType<Certificates['issue']>>>();
+  const once = new Once<Issued>();
   const showForm = (
     reply: FastifyReply,
-    form: { formId: string; typed: Typed; problems: Problems; inspected?: CsrView | null },
-  ) => reply.page('issue', PAGE, issuePage(parts, { inspected: null, ...form }));
+    form: { formId: string; typed: Typed; problems: Problems; inspected?: CsrView | null; newUsage?: NewUsage },
+  ) => reply.page('issue', PAGE, issuePage(parts, { inspected: null, newUsage: null, ...form }));
+
+  /** What was typed, with the usage in the form in which it is stored. */
+  const typedIn = (request: FastifyRequest): Typed => {
+    const typed = typedFields(request.body);
+    const usage = textOf(request, 'use_usage') || typed.cert_usage;
+    return { ...typed, cert_usage: certificates.readUsage(usage) ?? usage };
+  };
 
   app.get<{ Querystring: { usage?: string } }>(`${LIST_PATH}/new`, (request, reply) => {
     const usage = typeof request.query.usage === 'string' ? request.query.usage : '';
@@ -45,7 +53,7 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
 
   // The form looked at again, nothing issued: what the profile says now, and what is in the CSR.
   app.post(`${LIST_PATH}/new`, async (request, reply) => {
-    const sent = typedFields(request.body);
+    const sent = typedIn(request);
     const profile = profileOf(parts, sent.cert_usage);
     const allowed = keyChoices(profile).map(([type]) => type as string);
     const suggested = suggestedFor(profile, parts.usual());
@@ -56,18 +64,23 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
 
   app.post(LIST_PATH, async (request, reply) => {
     const formId = formIdOf(request);
-    const form = readIssueForm(request.body);
+    const form = readIssueForm(typedIn(request));
     if ('problems' in form) {
       return showForm(reply.code(400), { formId, ...form, inspected: (await lookInto(form.typed)).inspected });
     }
+    const { cert_usage: usage } = form.request;
+    const unknown = textOf(request, 'new_usage') === usage ? null : certificates.newUsage(usage);
+    if (unknown !== null) {
+      const { inspected } = await lookInto(form.typed);
+      return showForm(reply, { formId, typed: form.typed, problems: {}, inspected, newUsage: { usage, ...unknown } });
+    }
     try {
-      const issued = await once.run(`${request.session.sessionId} ${formId}`, () =>
-        certificates.issue(form.request, actorOf(request)),
+      const issued = await once.run(`${request.session.sessionId} ${formId}`, async () =>
+        withFiles(parts, request, await certificates.issue(form.request, actorOf(request))),
       );
-      if (issued.private_key_pem === undefined) {
-        return await reply.redirect(`${LIST_PATH}/${encodeURIComponent(issued.identifier)}/issued`, 303);
-      }
-      return await showIssuedOnce(parts, request, reply, issued, issued.private_key_pem);
+      if (issued.notice !== '') reply.flash({ tone: 'warn', text: issued.notice });
+      if (issued.away !== null) return showIssuedOnce(parts, request, reply, issued);
+      return await reply.redirect(`${LIST_PATH}/${encodeURIComponent(issued.certificate.identifier)}/issued`, 303);
     } catch (error) {
       if (!(error instanceof CertMateError) || (error.status !== 400 && error.status !== 409)) throw error;
       const { inspected } = await lookInto(form.typed);
@@ -78,7 +91,8 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
   app.get<WithId>(`${LIST_PATH}/:id/issued`, (request, reply) => {
     const certificate = certificates.get(request.params.id);
     const model = certificatePage(certificate, rightsOf(request), parts.clock.now());
-    const away = takeAway({ ...model, withKey: certificate.has_private_key }, parts.publicUrl);
+    const password = p12Password(request.session.sessionId, `issued ${certificate.serial_number}`);
+    const away = takeAway({ ...model, withKey: certificate.has_private_key }, parts.publicUrl, { password });
     return reply.page('issued', issuedPage(model), { ...model, away });
   });
 
@@ -92,17 +106,38 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
   }
 };
 
-/** The page after issuing, or renewing, with a key that is not kept: the only time it is shown. */
-export async function showIssuedOnce(
+/** A certificate that has just been issued or renewed. */
+export interface Issued {
+  certificate: Certificate;
+  /** What is made of a key that is not kept; null where there is no such key. */
+  away: TakeAway | null;
+  /** What may be wrong with what was asked for; empty for nothing. */
+  notice: string;
+}
+
+/** Makes the files of a key that is not kept, under one password however often the form is sent. */
+export async function withFiles(
   { bundles, clock, publicUrl }: CertificateParts,
   request: FastifyRequest,
-  reply: FastifyReply,
-  certificate: Certificate,
-  privateKey: string,
-): Promise<FastifyReply> {
+  issued: Awaited<ReturnType<Certificates['issue']>>,
+): Promise<Issued> {
+  const { private_key_pem: privateKey, notice = '', ...certificate } = issued;
+  if (privateKey === undefined) return { certificate, away: null, notice };
   const model = certificatePage(certificate, rightsOf(request), clock.now());
-  const away = await takeAwayOnce(bundles, model, privateKey, publicUrl, actorOf(request));
-  return reply.code(201).page('issued', issuedPage(model), { ...model, away });
+  const password = p12Password(request.session.sessionId, `once ${certificate.serial_number}`);
+  const away = await takeAwayOnce(bundles, model, privateKey, publicUrl, password, actorOf(request));
+  return { certificate, away, notice };
+}
+
+/** The page after issuing, or renewing, with a key that is not kept. */
+export function showIssuedOnce(
+  { clock }: CertificateParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { certificate, away }: Issued,
+): FastifyReply {
+  const model = certificatePage(certificate, rightsOf(request), clock.now());
+  return reply.code(201).page('issued', { ...issuedPage(model), secret: true }, { ...model, away });
 }
 
 function issuedPage({ name }: { name: string }): { title: string; section: string } {

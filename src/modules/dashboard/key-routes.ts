@@ -60,12 +60,12 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
       done,
       secret: token,
       advice:
-        'It is shown this once: only its hash is kept. Put it where the program that needs it finds it, and nowhere else.',
+        'Copy it now: only its hash is stored. This page can be opened again for 10 minutes, in this session only.',
       example: `curl -H "Authorization: Bearer ${token}" \\\n  ${publicUrl}/api/client-certs`,
       back: LIST,
       facts: keyRow(key, clock.now()),
     };
-    return showSettings(reply, 'once', { key: 'keys', title: `The API key ${key.name}` }, model);
+    return showSettings(reply, 'once', { key: 'keys', title: `The API key ${key.name}`, secret: true }, model);
   };
 
   app.get(LIST, (_request, reply) => showList(reply, blankKeyForm()));

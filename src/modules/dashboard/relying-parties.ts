@@ -26,8 +26,20 @@ export interface RelyingPartyView {
 }
 
 /** What OCSP (RFC 6960) and the CRL (RFC 5280 §5) say of a serial number now, their signatures checked as relying parties would. */
-export async function relyingPartyView(publication: Publication, serial: Serial, now: Date): Promise<RelyingPartyView> {
-  return { ocsp: await askResponder(publication, serial, now), crl: lookUp(publication, serial, now) };
+export async function relyingPartyView(
+  publication: Publication,
+  serial: Serial,
+  now: Date,
+  expired: boolean,
+): Promise<RelyingPartyView> {
+  const ocsp = await askResponder(publication, serial, now);
+  const crl = lookUp(publication, serial, now);
+  return expired ? { ocsp: ocsp && afterTheEnd(ocsp), crl: afterTheEnd(crl) } : { ocsp, crl };
+}
+
+/** What is good about a certificate that has expired is no good news: servers refuse it by its own date. */
+function afterTheEnd<One extends Said>(said: One): One {
+  return said.tone === 'good' ? { ...said, label: `${said.label}, but expired`, tone: 'quiet' } : said;
 }
 
 async function askResponder({ authority, ocsp }: Publication, serial: Serial, now: Date): Promise<Said | null> {

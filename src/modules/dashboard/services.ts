@@ -15,6 +15,13 @@ import type {
 
 export type Certificate = CertificateRecord & { status: CertificateStatus };
 
+export type IssuedCertificate = Certificate & {
+  /** Where the key is not stored. */
+  private_key_pem?: string | undefined;
+  /** What may be wrong with what was asked for. */
+  notice?: string;
+};
+
 /** Who looks at certificates. */
 export type Caller = Pick<Actor, 'reach'>;
 
@@ -83,7 +90,11 @@ export interface Certificates {
     caller?: Caller,
   ): { certificates: Certificate[]; total: number; next_cursor: string | null };
   get(identifier: string, caller?: Caller): Certificate;
-  issue(request: IssueRequest, actor: Actor): Promise<Certificate & { private_key_pem?: string | undefined }>;
+  /** A usage as it was typed, in the form in which it is stored; null for what is none. */
+  readUsage(typed: string): string | null;
+  /** Whether no profile and no certificate has this usage yet, and the known one that is likely meant; null where it is known. */
+  newUsage(usage: string): { likely: string | null } | null;
+  issue(request: IssueRequest, actor: Actor): Promise<IssuedCertificate>;
   download(
     identifier: string,
     kind: DownloadKind,
@@ -94,11 +105,7 @@ export interface Certificates {
     revocation: { reason: RevocationReason; invalidity_date?: string | undefined },
     actor: Actor,
   ): Promise<Certificate>;
-  renew(
-    identifier: string,
-    request: RenewalRequest,
-    actor: Actor,
-  ): Promise<Certificate & { private_key_pem?: string | undefined }>;
+  renew(identifier: string, request: RenewalRequest, actor: Actor): Promise<IssuedCertificate>;
   /** Releases it from hold. */
   unhold(identifier: string, actor: Actor): Promise<Certificate>;
   delete(identifier: string, actor: Actor): Promise<Certificate>;

@@ -76,10 +76,10 @@ export const settingsPages: FastifyPluginAsync<SettingsParts> = async (app, part
 export function showSettings(
   reply: FastifyReply,
   template: string,
-  { key, title }: { key: string; title: string },
+  { key, title, secret = false }: { key: string; title: string; secret?: boolean },
   model: object,
 ): FastifyReply {
-  const page = { title: key === '' ? title : `${title} · Settings`, section: 'settings' };
+  const page = { title: key === '' ? title : `${title} · Settings`, section: 'settings', secret };
   return reply.page(`settings-${template}`, page, { ...model, entries: settingsEntries(key), heading: title });
 }
 

@@ -41,7 +41,11 @@ export const signInRoutes: FastifyPluginAsync<SignInParts> = async (app, { signI
     model: { next: string; username: string; byToken: boolean; problem: string },
   ) =>
     // Before there is anybody with a password, the first token is the only way in.
-    reply.page('login', { title: 'Sign in', section: 'login' }, { ...model, noUsers: users.list().length === 0 });
+    reply.page(
+      'login',
+      { title: 'Sign in', section: 'login' },
+      { ...model, noUsers: users.list().length === 0, keptForm: reply.request.keptForm !== null },
+    );
 
   app.get<{ Querystring: { next?: string } }>('/login', (request, reply) => {
     const next = localPath(request.query.next);

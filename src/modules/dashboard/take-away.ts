@@ -1,7 +1,6 @@
 /** Everything that a certificate can be taken away as. */
 import type { Actor } from '../../types.js';
 import type { Bundles, File } from './certificate-services.js';
-import { newP12Password } from './p12-password.js';
 
 export interface TakeAway {
   /** Where a PKCS #12 file is made; empty where there is no key for one. */
@@ -17,19 +16,22 @@ export interface TakeAway {
   use: string;
 }
 
-/** @param model.href the certificate's page; `withKey`: whether its key can be fetched by the visitor */
+/**
+ * @param model.href the certificate's page; `withKey`: whether its key can be fetched by the visitor
+ * @param p12.password what the page suggests, or what was typed
+ */
 export function takeAway(
   { identifier, href, withKey }: { identifier: string; href: string; withKey: boolean },
   publicUrl: string,
-  sent: { password: string; profile: string; problem: string } | null = null,
+  p12: { password: string; profile?: string; problem?: string },
 ): TakeAway {
   const kind = withKey ? 'zip' : 'fullchain';
   const api = `${publicUrl}/api/client-certs/${encodeURIComponent(identifier)}`;
   return {
     p12Href: withKey ? `${href}/download/p12` : '',
-    password: sent?.password || newP12Password(),
-    profile: sent?.profile || 'modern',
-    problem: sent?.problem ?? '',
+    password: p12.password,
+    profile: p12.profile || 'modern',
+    problem: p12.problem ?? '',
     fresh: null,
     fetch: `curl -fsSOJ -H "Authorization: Bearer $CERTMATE_TOKEN" \\\n  ${api}/download/${kind}`,
     use: `curl --cert ${identifier}.fullchain.pem --key ${identifier}.key \\\n  https://your-server.example/`,
@@ -42,12 +44,12 @@ export async function takeAwayOnce(
   certificate: { identifier: string; href: string },
   privateKey: string,
   publicUrl: string,
+  password: string,
   actor: Actor,
 ): Promise<TakeAway> {
-  const plain = takeAway({ ...certificate, withKey: false }, publicUrl);
+  const plain = takeAway({ ...certificate, withKey: false }, publicUrl, { password });
   const { identifier } = certificate;
-  const p12 = (profile: 'modern' | 'compat') =>
-    bundles.pkcs12(identifier, { password: plain.password, profile }, actor, privateKey);
+  const p12 = (profile: 'modern' | 'compat') => bundles.pkcs12(identifier, { password, profile }, actor, privateKey);
   const [modern, compat, zip] = await Promise.all([
     p12('modern'),
     p12('compat'),

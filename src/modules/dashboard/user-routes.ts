@@ -11,8 +11,7 @@ type WithId = { Params: { id: string } };
 type Change = Parameters<AccountParts['users']['update']>[1];
 
 const LIST = pathOf('users');
-const FIRST_SIGN_IN =
-  'Hand it over on a safe way. At the next sign-in it has to be changed, so that nobody else knows it.';
+const FIRST_SIGN_IN = 'Send it over a secure channel. It must be changed at the next sign-in.';
 
 export const userPages: FastifyPluginAsync<AccountParts> = async (app, { users, input, clock, publicUrl }) => {
   const showList = (reply: FastifyReply, form: AccountForm) => {
@@ -24,12 +23,12 @@ export const userPages: FastifyPluginAsync<AccountParts> = async (app, { users, 
     showSettings(
       reply,
       'once',
-      { key: 'users', title },
+      { key: 'users', title, secret: true },
       {
         name: user.name,
         what: 'password',
         secret: password ?? '',
-        advice: `It is shown this once: only its hash is kept. ${FIRST_SIGN_IN}`,
+        advice: `Copy it now: only its hash is stored. This page can be opened again for 10 minutes, in this session only. ${FIRST_SIGN_IN}`,
         example: `${publicUrl}/login`,
         back: `${LIST}/${user.id}`,
         facts: null,

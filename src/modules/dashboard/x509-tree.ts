@@ -11,7 +11,8 @@ import { decodeGeneralNames, formatGeneralName } from '../../pki/general-names.j
 import { publicKeyBits, publicKeyFacts } from '../../pki/keys.js';
 import { decodeName } from '../../pki/names.js';
 import { OID } from '../../pki/oids.js';
-import { moment } from './dates.js';
+import { type Moment, moment } from './dates.js';
+import { oidText } from './oid-names.js';
 import { serialHex } from './serial-text.js';
 import { keyText } from './wording.js';
 
@@ -21,6 +22,8 @@ export interface TreeNode {
   value: string;
   /** Shown in fixed width. */
   code: boolean;
+  /** RFC 3339, where the value is a moment; empty otherwise. */
+  iso: string;
   children: TreeNode[];
   /** Whether it is unfolded at first. */
   open: boolean;
@@ -53,8 +56,8 @@ export function x509Tree(der: Buffer, now: Date): TreeNode[] {
     branch('Serial number', serialHex(serial), [line('Hex', serialHex(serial), true), line('Decimal', serial, true)]),
     nameBranch('Issuer', certificate.issuer),
     branch('Validity', `${moment(notBefore, now).day} to ${moment(notAfter, now).day}`, [
-      line('Not before', moment(notBefore, now).iso, true),
-      line('Not after', moment(notAfter, now).iso, true),
+      momentLine('Not before', moment(notBefore, now)),
+      momentLine('Not after', moment(notAfter, now)),
       line('Length', hours < 72 ? `${Math.round(hours)} hours` : `${Math.round(hours / 24)} days`),
     ]),
     nameBranch('Subject', certificate.subject),
@@ -100,7 +103,7 @@ const EXTENSIONS: Record<string, Decoder> = {
   [OID.keyUsage]: (value) => ({ title: 'Key usage', summary: decodeKeyUsage(value).join(', ') }),
   [OID.extendedKeyUsage]: (value) => ({
     title: 'Extended key usage',
-    summary: decodeExtendedKeyUsage(value).join(', '),
+    summary: decodeExtendedKeyUsage(value).map(oidText).join(', '),
   }),
   [OID.subjectKeyIdentifier]: (value) => ({
     title: 'Subject key identifier',
@@ -140,9 +143,9 @@ function extensionBranch({ oid, critical, value }: Extension): TreeNode {
 /** One that is unknown here, or that cannot be read, is shown by its octets all the same. */
 function decoded(oid: string, value: Buffer): ReturnType<Decoder> {
   try {
-    return EXTENSIONS[oid]?.(value) ?? { title: oid, summary: 'not known here' };
+    return EXTENSIONS[oid]?.(value) ?? { title: oidText(oid), summary: 'not read here' };
   } catch {
-    return { title: oid, summary: 'malformed' };
+    return { title: oidText(oid), summary: 'malformed' };
   }
 }
 
@@ -184,9 +187,13 @@ function hexText(bytes: Buffer): string {
 }
 
 function line(label: string, value: string, code = false): TreeNode {
-  return { label, value, code, children: [], open: false };
+  return { label, value, code, iso: '', children: [], open: false };
+}
+
+function momentLine(label: string, { full, iso }: Moment): TreeNode {
+  return { ...line(label, full), iso };
 }
 
 function branch(label: string, value: string, children: TreeNode[], open = false): TreeNode {
-  return { label, value, code: false, children, open };
+  return { label, value, code: false, iso: '', children, open };
 }

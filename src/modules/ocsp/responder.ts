@@ -15,7 +15,7 @@ import { certifyDelegate, type Delegate, type DelegateIssuer, isDueForRotation }
 import { IssuerHashes } from './issuer-hashes.js';
 import { type Period, Periods } from './period.js';
 import { Presigned, PresignedAnswers } from './presigned.js';
-import { requestInPath } from './request-path.js';
+import { requestInPath, unmergedRequests } from './request-path.js';
 import { GOOD, isSame, type SerialState, statusFor, statusName } from './serial-state.js';
 import { Tallies } from './tallies.js';
 
@@ -146,9 +146,21 @@ export class OcspResponder {
   respondToPath(path: string, now: Date, maySign: MaySign): OcspAnswer | Promise<OcspAnswer> {
     const kept = this.#presigned.atPath(path);
     if (kept !== undefined && this.#holds(kept, now)) return this.#leaves(kept);
-    const answer = this.respond(requestInPath(path), now, maySign);
+    const answer = this.respond(this.#requestIn(path), now, maySign);
     if (answer instanceof Presigned) this.#presigned.putPath(path, answer);
     return answer;
+  }
+
+  /** The request of a path; where a proxy has merged slashes, the one that asks about a certificate of this CA. */
+  #requestIn(path: string): Buffer {
+    let first: Buffer | null = null;
+    for (const candidate of unmergedRequests(path)) {
+      const certIds = certIdsOf(candidate);
+      if (certIds === null || !certIds.some((certId) => this.#issuer.match(certId))) continue;
+      if (certIds.every(({ serial }) => this.stateOf(serial) !== undefined)) return candidate;
+      first ??= candidate;
+    }
+    return first ?? requestInPath(path);
   }
 
   /** The answer to a caller who asks too often (RFC 6960 §2.3): the request is not looked at. */
@@ -288,4 +300,14 @@ const UNAUTHORIZED: OcspAnswer = { text: OCSP_ERROR.unauthorized.toString('latin
 /** The shortest request for one CertID (RFC 6960 §4.1.1). */
 function plainRequest(certId: Buffer): Buffer {
   return sequence(sequence(sequence(sequence(certId))));
+}
+
+/** Null for what is no request. */
+function certIdsOf(request: Buffer): CertId[] | null {
+  try {
+    return readOcspRequest(request).certIds;
+  } catch (error) {
+    if (error instanceof OcspMalformed) return null;
+    throw error;
+  }
 }

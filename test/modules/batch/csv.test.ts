@@ -64,9 +64,10 @@ describe('a CSV file', () => {
     await refused('a,b\n3"4,1\n', /^Row 2 .*must be quoted/);
   });
 
-  test('is refused in another encoding than UTF-8, which would spoil names', async () => {
-    await refused(Buffer.from('a\nM\xfcller', 'latin1'), /UTF-8/);
-    await refused(Buffer.from('\uFEFFa\nb', 'utf16le'), /UTF-8/);
+  test('is refused in an encoding that is neither Unicode nor Windows-1252, which would spoil names', async () => {
+    await refused(Buffer.from('a\nM\x81ller', 'latin1'), /UTF-8/);
+    await refused(Buffer.from('\xef\xbb\xbfa\nM\xfcller', 'latin1'), /UTF-8/);
+    await refused(Buffer.from('\uFEFFa\n\uD800', 'utf16le'), /UTF-16/);
   });
 
   test('is refused beyond 30 000 rows', async () => {

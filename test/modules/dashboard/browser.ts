@@ -15,8 +15,15 @@ export class Browser {
     return this.#keep(await this.#app.inject({ url, headers: { accept: 'text/html', cookie: this.#cookieHeader() } }));
   }
 
-  /** Sends a form with the CSRF token of the last page, unless `fields` says otherwise. */
+  /** As `post`; an answer that is shown at an address of its own is opened, as browsers do. */
   async send(url: string, fields: Record<string, string | string[]> = {}): Promise<LightMyRequestResponse> {
+    const answer = await this.post(url, fields);
+    const { location } = answer.headers;
+    return answer.statusCode === 303 && location?.startsWith('/shown/') === true ? this.open(location) : answer;
+  }
+
+  /** Sends a form with the CSRF token of the last page, unless `fields` says otherwise. */
+  async post(url: string, fields: Record<string, string | string[]> = {}): Promise<LightMyRequestResponse> {
     const pairs = Object.entries({ _csrf: this.hidden('_csrf'), ...fields });
     const payload = new URLSearchParams(
       pairs.flatMap(([name, values]) => [values].flat().map((value): [string, string] => [name, value])),

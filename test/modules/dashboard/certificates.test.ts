@@ -44,7 +44,7 @@ test('a refused form names what is wrong beside each field and keeps what was ty
   await browser.open(`${LIST}/new`);
   const answer = await browser.send(LIST, {
     common_name: '',
-    cert_usage: 'Not Good',
+    cert_usage: 'Not/Good',
     lifetime: '99999',
     organization: 'Kept & Sons',
     csr: '',
@@ -55,7 +55,7 @@ test('a refused form names what is wrong beside each field and keeps what was ty
     assert.match(answer.body, new RegExp(`id="${field}-problem"`));
     assert.match(answer.body, new RegExp(`id="${field}"[^>]*aria-invalid="true"`));
   }
-  assert.match(answer.body, /value="Not Good"/);
+  assert.match(answer.body, /value="Not\/Good"/);
   assert.match(answer.body, /value="Kept &amp; Sons"/);
   assert.match(answer.body, /name="key_source" value="once" checked/);
   assert.match(answer.body, /<details class="fold" id="subject-fold" open>\s*<summary><b>Organisation/);
@@ -103,7 +103,7 @@ test('a private key that is not kept is shown once, in full', async (t) => {
   await browser.signIn(tokens.operator);
   await browser.open(`${LIST}/new`);
   const answer = await browser.send(LIST, { common_name: 'erin', key_type: 'ec-p256', key_source: 'once' });
-  assert.equal(answer.statusCode, 201);
+  assert.equal(answer.statusCode, 200);
   assert.match(answer.body, /-----BEGIN PRIVATE KEY-----[\s\S]+-----END PRIVATE KEY-----/);
   assert.match(answer.body, /download="[^"]+\.key" href="data:application\/x-pem-file;base64,/);
   const [record] = app.certificates.list({}).certificates;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { FastifyInstance } from 'fastify';
@@ -304,4 +304,22 @@ describe('OCSP as JSON', () => {
     assert.equal((await status('42')).certificate_status, 'unknown');
     assert.equal((await call('anonymous', { method: 'GET', url: '/api/ocsp/status/xyz' })).statusCode, 400);
   });
+});
+
+it('reads a GET in which a proxy has made one slash of each two (letsencrypt/boulder#2728)', async (t) => {
+  const { app, call } = await build(t);
+  let tried = 0;
+  while (tried < 40) {
+    const serial = String(BigInt(`0x7f${randomBytes(15).toString('hex')}`));
+    const request = ask(app, serial);
+    const text = request.toString('base64');
+    if (!text.includes('//')) continue;
+    tried += 1;
+    app.ocsp.vouchFor(serial);
+    const { rawPayload: expected } = await post(call, request);
+    for (const path of [text, text.replace(/\/+/g, '/'), text.replace(/\/+/g, '/').replace(/=+$/, '')]) {
+      const answer = await call('anonymous', { method: 'GET', url: `/api/ocsp/${path}` });
+      assert.deepEqual(answer.rawPayload, expected, `${text} as ${path}`);
+    }
+  }
 });
