@@ -3,6 +3,7 @@
  * another form than ours, cut short, or the text of a Python dictionary. In doubt it counts as revoked.
  */
 import type { RevocationReason, Timestamp } from '../types.js';
+import { textOf } from './text-encoding.js';
 
 /** A revocation as far as it can be read. */
 export interface ReadableRevocation {
@@ -43,7 +44,7 @@ const HISTORY = /["']?(?:history|previous|replaced)["']?\s*:\s*\[/i;
 const NOTHING = /^(?:|n|nu|nul|null|no|non|none|nil|undefined|f|fa|fal|fals|false|never|n\/a|-|0)$/i;
 
 export function salvage(file: Buffer | string): Salvage {
-  const text = typeof file === 'string' ? file : decode(file);
+  const text = typeof file === 'string' ? file : textOf(file);
   const { own, history } = apart(text);
   const pairs = pairsIn(own);
   const replaced = new Map<string, ReadableRevocation>();
@@ -72,15 +73,6 @@ function reasonIn(text: string): RevocationReason {
   const plain = (words: string): string => words.replace(/[^a-z]/gi, '').toLowerCase();
   if (/^(?:on)?(?:held|hold|suspended)$/.test(plain(text))) return 'certificateHold';
   return REASONS.find((reason) => plain(reason) === plain(text)) ?? 'unspecified';
-}
-
-function decode(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
-  if (bytes[0] === 0xfe && bytes[1] === 0xff)
-    return Buffer.from(bytes.subarray(2, bytes.length & ~1))
-      .swap16()
-      .toString('utf16le');
-  return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }
 
 /** The text without its list of replaced certificates, and that list, which may be cut short. */
