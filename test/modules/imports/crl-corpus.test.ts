@@ -1,6 +1,6 @@
 // CRLs as other programs write them, each signed by the CA's own key and laid beside the certificates.
 import assert from 'node:assert/strict';
-import { createPrivateKey, generateKeyPairSync, constants, type KeyObject, sign } from 'node:crypto';
+import { constants, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
