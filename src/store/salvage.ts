@@ -38,13 +38,21 @@ const REASONS: readonly RevocationReason[] = [
   'privilegeWithdrawn',
   'aACompromise',
 ];
-const PAIR = /["']?([A-Za-z_]\w*)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}[\]"']+)/g;
+/** The value of an object or list is its bracket, unless it is empty. */
+const PAIR =
+  /["']?([A-Za-z_]\w*)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}[\]"']+|[[{](?!\s*[\]}]))/g;
 const HISTORY = /["']?(?:history|previous|replaced)["']?\s*:\s*\[/i;
+const STRING = /"(?:[^"\\]|\\.)*"/;
+/** What stands in a row; a text that only speaks of a history is a value, or a string. */
+const TOKEN = new RegExp([HISTORY, PAIR, STRING].map(({ source }) => source).join('|'), 'gi');
+/** JSON that was written as a text once more, or through a table: its quotes are escaped or doubled. */
+const QUOTED_TWICE = /^\s*["']?\s*\{(?:\s|\\[nrt])*(?:\\"|"")/;
 /** Also cut short. */
 const NOTHING = /^(?:|n|nu|nul|null|no|non|none|nil|undefined|f|fa|fal|fals|false|never|n\/a|-|0)$/i;
 
 export function salvage(file: Buffer | string): Salvage {
-  const text = typeof file === 'string' ? file : textOf(file);
+  const written = typeof file === 'string' ? file : textOf(file);
+  const text = QUOTED_TWICE.test(written) ? written.replace(/\\[nrt]/g, ' ').replace(/\\"|""/g, '"') : written;
   const { own, history } = apart(text);
   const pairs = pairsIn(own);
   const replaced = new Map<string, ReadableRevocation>();
@@ -77,8 +85,8 @@ function reasonIn(text: string): RevocationReason {
 
 /** The text without its list of replaced certificates, and that list, which may be cut short. */
 function apart(text: string): { own: string; history: string } {
-  const found = HISTORY.exec(text);
-  if (found === null) return { own: text, history: '' };
+  const found = [...text.matchAll(TOKEN)].find(([token]) => token.search(HISTORY) === 0);
+  if (found === undefined) return { own: text, history: '' };
   const start = found.index + found[0].length;
   const end = text.indexOf(']', start);
   if (end === -1) return { own: text.slice(0, found.index), history: text.slice(start) };
@@ -117,7 +125,7 @@ function revocationIn(pairs: readonly Pair[]): ReadableRevocation | null {
       revoked ||= said;
       if (said) reason ??= reasonIn(value);
     } else if (/^(?:status|state|certificate_?status|revocation_?status|revocation)$/i.test(name)) {
-      if (/^(?:revoked|true)$/i.test(value)) revoked = true;
+      if (/^(?:revoked\b|true$)/i.test(value)) revoked = true;
       if (/^(?:held|on.?hold|suspended)$/i.test(value)) held = true;
     } else if (/^invalidity_?date$/i.test(name) && said) invalidity ??= timeIn(value);
   }
