@@ -97,7 +97,7 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   const secure = options.publicUrl.startsWith('https:');
   // Before the body of such a request is read, or a session looked for: nothing in them changes the answer.
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.is404 && isApiUrl(request.url)) notFoundHandler(request, reply);
+    if (request.is404 && (isApiUrl(request.url) || !mayShowPage(request))) notFoundHandler(request, reply);
     else done();
   });
   await addSecurityHeaders(app, secure);
@@ -124,9 +124,7 @@ export const pages: FastifyPluginAsync<PagesOptions> = async (app, options) => {
   });
   // The whole server's: browsers get a page for an unknown address; programs, and all under /api, the API's answer.
   app.setNotFoundHandler((request, reply) => {
-    if (request.method !== 'GET' || !wantsHtml(request)) {
-      return notFoundHandler(request, reply);
-    }
+    if (!mayShowPage(request)) return notFoundHandler(request, reply);
     const message = 'There is nothing at this address. It may have been mistyped, or the link is out of date.';
     return reply.code(404).page('error', { title: 'Page not found' }, { status: 404, message });
   });
@@ -267,6 +265,7 @@ function readTheme(value: string | undefined): Theme {
   return value === 'light' || value === 'dark' ? value : 'system';
 }
 
-function wantsHtml(request: FastifyRequest): boolean {
-  return request.headers.accept?.includes('text/html') ?? false;
+/** A browser that asks for a page; a program gets what programs can read. */
+function mayShowPage({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && (headers.accept?.includes('text/html') ?? false);
 }

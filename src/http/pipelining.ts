@@ -25,6 +25,8 @@ export function keepAnswersApart(server: Server): void {
     if (answer.socket !== null) goOn();
     else answer.once('socket', goOn);
   });
+  // Another expectation may be passed over (RFC 9110 §10.1.1); by itself Node answers 417 without a word.
+  server.on('checkExpectation', (request: IncomingMessage, answer: Answer) => server.emit('request', request, answer));
 }
 
 /**

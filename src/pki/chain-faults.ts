@@ -2,7 +2,13 @@
 import type { Certificate } from './certificate.js';
 import { DerError, DerReader } from './der.js';
 import { nameOfCa } from './issuing-limits.js';
-import { constrainedKinds, decodeNameConstraints, isKnownToGo } from './name-constraints.js';
+import {
+  constrainedKinds,
+  decodeNameConstraints,
+  isKnownToGo,
+  isReadableForGo,
+  type NameConstraints,
+} from './name-constraints.js';
 import { OID } from './oids.js';
 
 export interface ChainFaults {
@@ -60,7 +66,12 @@ export function chainFaults(chain: readonly Certificate[], now: Date): ChainFaul
         fatal.push(`${name} has a critical extension that verifiers do not know: ${oid}`);
     const constraints = find(OID.nameConstraints);
     if (constraints !== undefined) {
-      const kinds = kindsIn(constraints.value);
+      const read = readConstraints(constraints.value);
+      const kinds = read === null ? null : constrainedKinds(read);
+      if (read !== null && !isReadableForGo(read))
+        warnings.push(
+          `programs in Go cannot read the name constraints of ${name} (they are empty, a mask has gaps, or a host is none): they refuse every certificate of it`,
+        );
       if (kinds === null) fatal.push(`the name constraints of ${name} cannot be read`);
       else warnings.push(`${name} has name constraints: what is outside them is not issued`);
       if (constraints.critical && kinds !== null && ![...kinds].every(isKnownToGo))
@@ -87,9 +98,9 @@ function requiresPolicyAfter(value: Buffer | undefined): number | null {
 }
 
 /** Null if they cannot be read. */
-function kindsIn(constraints: Buffer): Set<number> | null {
+function readConstraints(value: Buffer): NameConstraints | null {
   try {
-    return constrainedKinds(decodeNameConstraints(constraints));
+    return decodeNameConstraints(value);
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
     return null;

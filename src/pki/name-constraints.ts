@@ -2,6 +2,7 @@
  * Name constraints of CAs (RFC 5280 §4.2.1.10). Where verifiers differ, the stricter reading counts: what is permitted must be
  * so for all of them, and what one of them takes for excluded is.
  */
+import { isIP } from 'node:net';
 import { DerReader, encode, TAG } from './der.js';
 import { decodeName, formatDistinguishedName } from './names.js';
 
@@ -61,6 +62,30 @@ export function constrainedKinds({ permitted, excluded }: NameConstraints): Set<
 /** Whether Go knows this kind of constraint; where one that is critical has another, it refuses every certificate. */
 export function isKnownToGo(tag: number): boolean {
   return tag === EMAIL || tag === DNS || tag === URI || tag === IP;
+}
+
+/**
+ * Whether Go can read them; else it refuses the certificate of the CA, and so every certificate of it: empty constraints
+ * (RFC 5280 §4.2.1.10 asks for one of the two lists), masks with gaps, hosts that are none.
+ */
+export function isReadableForGo({ permitted, excluded }: NameConstraints): boolean {
+  const all = [...permitted, ...excluded];
+  return (
+    all.length > 0 && all.every(({ tag, content }) => (tag === IP ? hasPrefix(content) : isHostForGo(tag, content)))
+  );
+}
+
+function hasPrefix(content: Buffer): boolean {
+  const mask = content.subarray(content.length / 2);
+  const bits = [...mask].map((octet) => octet.toString(2).padStart(8, '0')).join('');
+  return (content.length === 8 || content.length === 32) && /^1*0*$/.test(bits);
+}
+
+function isHostForGo(tag: number, content: Buffer): boolean {
+  if (tag !== EMAIL && tag !== DNS && tag !== URI) return true;
+  const text = content.toString('latin1');
+  const host = tag === EMAIL ? text.slice(text.lastIndexOf('@') + 1) : text;
+  return host === '' || (/^(?:\.?[!-\-/-~]+)+$/.test(host) && !(tag === URI && isIP(host) !== 0));
 }
 
 /**

@@ -3,6 +3,7 @@
  * another form than ours, cut short, or the text of a Python dictionary. In doubt it counts as revoked.
  */
 import { REVOCATION_REASONS, type RevocationReason, type Timestamp } from '../types.js';
+import { textOf } from './text-encoding.js';
 
 /** A revocation as far as it can be read. */
 export interface ReadableRevocation {
@@ -26,13 +27,21 @@ export interface Salvage {
 
 type Pair = readonly [name: string, value: string];
 
-const PAIR = /["']?([A-Za-z_]\w*)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}[\]"']+)/g;
+/** The value of an object or list is its bracket, unless it is empty. */
+const PAIR =
+  /["']?([A-Za-z_]\w*)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^\s,{}[\]"']+|[[{](?!\s*[\]}]))/g;
 const HISTORY = /["']?(?:history|previous|replaced)["']?\s*:\s*\[/i;
+const STRING = /"(?:[^"\\]|\\.)*"/;
+/** What stands in a row; a text that only speaks of a history is a value, or a string. */
+const TOKEN = new RegExp([HISTORY, PAIR, STRING].map(({ source }) => source).join('|'), 'gi');
+/** JSON that was written as a text once more, or through a table: its quotes are escaped or doubled. */
+const QUOTED_TWICE = /^\s*["']?\s*\{(?:\s|\\[nrt])*(?:\\"|"")/;
 /** Also cut short. */
 const NOTHING = /^(?:|n|nu|nul|null|no|non|none|nil|undefined|f|fa|fal|fals|false|never|n\/a|-|0)$/i;
 
 export function salvage(file: Buffer | string): Salvage {
-  const text = typeof file === 'string' ? file : decode(file);
+  const written = typeof file === 'string' ? file : textOf(file);
+  const text = QUOTED_TWICE.test(written) ? written.replace(/\\[nrt]/g, ' ').replace(/\\"|""/g, '"') : written;
   const { own, history } = apart(text);
   const pairs = pairsIn(own);
   const replaced = new Map<string, ReadableRevocation>();
@@ -63,19 +72,10 @@ function reasonIn(text: string): RevocationReason {
   return REVOCATION_REASONS.find((reason) => plain(reason) === plain(text)) ?? 'unspecified';
 }
 
-function decode(bytes: Buffer): string {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.subarray(2).toString('utf16le');
-  if (bytes[0] === 0xfe && bytes[1] === 0xff)
-    return Buffer.from(bytes.subarray(2, bytes.length & ~1))
-      .swap16()
-      .toString('utf16le');
-  return bytes.toString('utf8').replace(/^\uFEFF/, '');
-}
-
 /** The text without its list of replaced certificates, and that list, which may be cut short. */
 function apart(text: string): { own: string; history: string } {
-  const found = HISTORY.exec(text);
-  if (found === null) return { own: text, history: '' };
+  const found = [...text.matchAll(TOKEN)].find(([token]) => token.search(HISTORY) === 0);
+  if (found === undefined) return { own: text, history: '' };
   const start = found.index + found[0].length;
   const end = text.indexOf(']', start);
   if (end === -1) return { own: text.slice(0, found.index), history: text.slice(start) };
@@ -114,7 +114,7 @@ function revocationIn(pairs: readonly Pair[]): ReadableRevocation | null {
       revoked ||= said;
       if (said) reason ??= reasonIn(value);
     } else if (/^(?:status|state|certificate_?status|revocation_?status|revocation)$/i.test(name)) {
-      if (/^(?:revoked|true)$/i.test(value)) revoked = true;
+      if (/^(?:revoked\b|true$)/i.test(value)) revoked = true;
       if (/^(?:held|on.?hold|suspended)$/i.test(value)) held = true;
     } else if (/^invalidity_?date$/i.test(name) && said) invalidity ??= timeIn(value);
   }

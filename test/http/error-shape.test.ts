@@ -80,6 +80,28 @@ describe('the error shape', () => {
     assert.ok(app);
   });
 
+  it('is that of programs that write a path wrong: doubled slashes, capital letters, escapes', async (t) => {
+    const { call } = await build(t);
+    const headers = { 'content-type': 'application/json' };
+    for (const url of [
+      '//api/x',
+      '//api/client-certs',
+      '/API/client-certs',
+      '/api%2fclient-certs',
+      '/api;x=1/y',
+      '/apix',
+    ]) {
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'] as const) {
+        const answer = await call('admin', { method, url, headers, payload: '{"half":' });
+        assert.match(String(answer.headers['content-type']), /^application\/json/, `${method} ${url}`);
+        assert.equal(answer.json().code, 'ROUTE_NOT_FOUND', `${method} ${url}: ${answer.body.slice(0, 100)}`);
+      }
+    }
+    const escaped = await call('admin', { method: 'PUT', url: '/%61pi/client-certs', headers, payload: '{' });
+    assert.equal(escaped.statusCode, 404, escaped.body);
+    assert.match(String(escaped.headers['content-type']), /^application\/json/);
+  });
+
   it('is that of requests that Node itself would answer', async (t) => {
     const { app } = await build(t);
     await app.listen({ port: 0, host: '127.0.0.1' });
@@ -93,6 +115,7 @@ describe('the error shape', () => {
       ['GARBAGE'],
       ['BREW /api/x HTTP/1.1', 'Host: a'],
       ['GET /api/x HTTP/9.9', 'Host: a'],
+      ['GET /api/x HTTP/1.1', 'Host: a', 'Expect: nonsense'],
     ]) {
       const socket = connect(port, '127.0.0.1');
       await once(socket, 'connect');

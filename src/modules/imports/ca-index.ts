@@ -31,18 +31,23 @@ const REASONS: ReadonlyMap<string, RevocationReason> = new Map([
   ['aacompromise', 'aACompromise'],
 ]);
 const ROW = /^([VRES])\t([^\t]*)\t([^\t]*)\t(?:0x)?([\dA-Fa-f]+)\t/;
+/** The same where an editor, or a copy from a screen, has made blanks of the tabs. */
+const ROW_WITH_BLANKS = /^\s*([VRES])\s+(\d{10,14}Z)(?:\s+(\d{10,14}Z\S*))?\s+(?:0x)?([\dA-Fa-f]+)\s/;
+const LIKE_A_ROW = /^\s*[VRES]\s+\d{6}/;
 
-/** Null if the text is none. */
+/** Null if the text is none; one of which nothing can be read has no rows, and lines that are unreadable. */
 export function readCaIndex(text: string): CaIndex | null {
   const index: CaIndex = { rows: [], unreadable: [] };
-  for (const [number, line] of text.split(/\r?\n/).entries()) {
+  let likeOne = false;
+  for (const [number, line] of text.split(/\r\n|\n|\r/).entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue;
-    const row = ROW.exec(line);
+    const row = ROW.exec(line) ?? ROW_WITH_BLANKS.exec(line);
     if (row === null) {
+      likeOne ||= LIKE_A_ROW.test(line);
       index.unreadable.push(number + 1);
       continue;
     }
-    const [, state = '', expiry = '', revoked = '', serial = ''] = row;
+    const [, state = '', expiry = '', revoked = '', serial = ''] = row.map((field) => field ?? '');
     const isRevoked = state === 'R' || state === 'S' || revoked.trim() !== '';
     index.rows.push({
       serial: BigInt(`0x${serial}`).toString(),
@@ -50,7 +55,7 @@ export function readCaIndex(text: string): CaIndex | null {
       revocation: isRevoked ? revocationIn(revoked, state) : null,
     });
   }
-  return index.rows.length === 0 ? null : index;
+  return index.rows.length > 0 || likeOne ? index : null;
 }
 
 function revocationIn(field: string, state: string): NonNullable<IndexedCertificate['revocation']> {
@@ -63,9 +68,9 @@ function revocationIn(field: string, state: string): NonNullable<IndexedCertific
   };
 }
 
-/** `YYMMDDHHMMSSZ` or `YYYYMMDDHHMMSSZ`; two-digit years from 50 on are 19xx. */
+/** `YYMMDDHHMMSSZ`, with seconds or without, or `YYYYMMDDHHMMSSZ`; two-digit years from 50 on are 19xx (RFC 5280 §4.1.2.5). */
 function timeIn(text: string): Timestamp | null {
-  const parts = /^(\d{4}|\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/.exec(text.trim());
+  const parts = /^(\d{4}(?=\d{10}Z)|\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?Z$/.exec(text.trim());
   if (parts === null) return null;
   const [, years = '', month, day, hour, minute, second = '00'] = parts;
   const year = years.length === 4 ? years : `${years < '50' ? '20' : '19'}${years}`;

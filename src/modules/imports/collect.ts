@@ -8,6 +8,7 @@ import { DerReader, TAG } from '../../pki/der.js';
 import { type ForeignCrl, readForeignCrl, startOfCrl } from '../../pki/foreign-crl.js';
 import { decodePem } from '../../pki/pem.js';
 import { Folder } from '../../store/folder.js';
+import { textOf } from '../../store/text-encoding.js';
 import { walk } from '../../store/walk.js';
 import { type CaIndex, readCaIndex } from './ca-index.js';
 
@@ -37,9 +38,10 @@ export interface Collection {
   skipped: Found<string>[];
 }
 
-const WORTH_READING = /\.(?:pem|crt|cer|cert|der|key|csr|req|crl|r\d+)$/i;
-/** Files that may be CRLs or an index whatever they are called. */
-const PERHAPS_A_LIST = /^[^.]*$|\.(?:txt|db|list|asc|bin)$/i;
+const WORTH_READING = /\.(?:pem|crt|cer|cert|der|key|csr|req|crl|r\d+|p7[bc])$/i;
+/** Files that may be CRLs or an index whatever they are called, earlier versions of them too: what they revoke stays revoked. */
+const PERHAPS_A_LIST = /^[^.]*$|\.(?:txt|db|list|asc|bin|old|bak|orig|save)$|~$/i;
+const AN_INDEX_BY_NAME = /^index\.(?:txt|db)$/i;
 const A_CRL_BY_NAME = /^crl$|\.crl$|\.r\d+$|crl[^/]*\.(?:pem|der)$/i;
 const THE_KEY_OF_A_CA = /^(?:ca|ca-?key|root-?ca)\.(?:key|pem)$/i;
 const LEFT_BEHIND = /^(?:settings|users|api_?keys|tokens)\.json$|audit[^/]*\.(?:log|jsonl?)$/i;
@@ -75,7 +77,7 @@ export async function collect(directory: string, keys: Pick<KeySealer, 'open'>):
 }
 
 function readFile(path: string, bytes: Buffer, found: Collection, keys: Pick<KeySealer, 'open'>): void {
-  const text = bytes.toString('latin1');
+  const text = textOf(bytes);
   const blocks = [...text.matchAll(BLOCK)];
   const cut = /-----BEGIN (?:X509 )?CRL-----([\s\S]*)$/.exec(text.replace(BLOCK, ''));
   if (cut !== null) noteDamaged(path, Buffer.from(cut[1] ?? '', 'base64'), found);
@@ -85,10 +87,14 @@ function readFile(path: string, bytes: Buffer, found: Collection, keys: Pick<Key
 
 /** Of files with other names, what revokes is read and nothing else. */
 function readList(path: string, bytes: Buffer, found: Collection, keys: Pick<KeySealer, 'open'>): void {
-  const text = bytes.toString('latin1');
+  const text = textOf(bytes);
   const index = readCaIndex(text);
+  const base64 = /^\s*MI[\w+/=\s]{60,}$/.test(text);
   if (index !== null) found.indexes.push({ path, thing: index });
+  else if (AN_INDEX_BY_NAME.test(nameOf(path)) && text.trim() !== '')
+    found.indexes.push({ path, thing: { rows: [], unreadable: [1] } });
   else if (/-----BEGIN (?:X509 )?CRL-----/.test(text)) readFile(path, bytes, found, keys);
+  else if (base64 && startOfCrl(Buffer.from(text, 'base64')) !== null) readDer(path, bytes, found);
   else if (startOfCrl(bytes) !== null || A_CRL_BY_NAME.test(nameOf(path))) readDer(path, bytes, found);
 }
 
@@ -110,6 +116,8 @@ function readBlock(path: string, block: string, label: string, found: Collection
     attempt('private key', () => found.keys.push({ path, thing: openPrivateKey(keys.open(`${block}\n`), null) }));
   } else if (CRL_LABEL.test(label)) {
     readCrl(path, Buffer.from(block.replace(/-----[^-]+-----/g, ''), 'base64'), found);
+  } else if (label === 'PKCS7' || label === 'CMS') {
+    attempt('PKCS #7', () => readBundle(path, der(), found));
   } else if (/^(?:NEW )?CERTIFICATE REQUEST$/.test(label)) {
     readRequest(path, block, der, found);
   }
@@ -139,9 +147,38 @@ function noteDamaged(path: string, der: Buffer, found: Collection): void {
   found.damagedCrls.push({ path, thing: startOfCrl(der)?.issuer ?? null });
 }
 
+/** Certificates and CRLs of a SignedData (RFC 5652 §5.1), as `openssl crl2pkcs7` writes it. @throws DerError */
+function readBundle(path: string, der: Buffer, found: Collection): void {
+  const content = new DerReader(der).sequence();
+  content.oid();
+  const signed = content.constructed(0xa0).sequence();
+  signed.read(TAG.integer);
+  signed.read(TAG.set);
+  signed.read(TAG.sequence);
+  for (const tag of [0xa0, 0xa1]) {
+    const list = signed.optional(tag);
+    if (list === null) continue;
+    const items = list.reader();
+    while (!items.atEnd) readDerOf(path, items.read().raw, found);
+  }
+}
+
 function readDer(path: string, bytes: Buffer, found: Collection): void {
   // Some programs write the base64 alone.
-  const bare = bytes[0] === 0x4d ? Buffer.from(bytes.toString('latin1'), 'base64') : bytes;
+  const text = textOf(bytes);
+  const bare = text.trimStart().startsWith('M') ? Buffer.from(text, 'base64') : bytes;
+  if (/\.p7[bc]$/i.test(path)) {
+    try {
+      readBundle(path, bare, found);
+    } catch {
+      found.unusable.push({ path, thing: 'the PKCS #7 in it cannot be read' });
+    }
+    return;
+  }
+  readDerOf(path, bare, found);
+}
+
+function readDerOf(path: string, bare: Buffer, found: Collection): void {
   try {
     found.certificates.push({ path, thing: readCertificate(bare) });
   } catch {

@@ -54,7 +54,7 @@ function mayName(authorityKey: Buffer | null, { keyIdentifiers }: ListIssuer): b
 
 /**
  * An index carries no signature. The certificate of a CA in its folder tells whose it is; else the certificates that it
- * lists, whose expiry it repeats. In doubt it is ours.
+ * lists, whose expiry it repeats (the folder may hold the root alone). In doubt it is ours.
  */
 function isOurs(
   { path, thing }: Found<CaIndex>,
@@ -64,11 +64,10 @@ function isOurs(
 ): boolean {
   const folder = folderOf(path);
   const authorities = found.certificates.filter(({ path, thing }) => thing.isCa && folderOf(path) === folder);
-  if (authorities.length > 0) {
-    return authorities.some(({ thing }) => thing.subject.equals(issuer.subject) && hasKeyOf(thing, issuer));
-  }
+  if (authorities.some(({ thing }) => thing.subject.equals(issuer.subject) && hasKeyOf(thing, issuer))) return true;
   const listed = thing.rows.filter(({ serial }) => known.has(serial));
-  return listed.length === 0 || listed.some(({ serial, expiresAt }) => expiresAt === known.get(serial));
+  if (listed.some(({ serial, expiresAt }) => expiresAt === known.get(serial))) return true;
+  return authorities.length === 0 && listed.length === 0;
 }
 
 function hasKeyOf(

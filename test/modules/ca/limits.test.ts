@@ -125,6 +125,22 @@ describe('import-ca warns of a CA', () => {
       { more: [nameConstraints({ permitted: ['dirname:O=ACME'] })] },
       /programs in Go do not know/,
     ],
+    [
+      'with a mask that has gaps, for Go refuses its certificate',
+      { more: [nameConstraints({ permitted: ['ip:10.0.0.0/255.0.255.0'] })] },
+      /programs in Go cannot read/,
+    ],
+    ['with empty constraints, for Go refuses its certificate', { more: [nameConstraints({})] }, /in Go cannot read/],
+    [
+      'with an address as the host of URIs, for Go refuses its certificate',
+      { more: [nameConstraints({ excluded: ['uri:192.0.2.1'] })] },
+      /programs in Go cannot read/,
+    ],
+    [
+      'with an empty label in a domain, for Go refuses its certificate',
+      { more: [nameConstraints({ permitted: ['dns:a..example'] })] },
+      /programs in Go cannot read/,
+    ],
   ];
   for (const [what, options, message] of cases) {
     it(what, async (t) => {
@@ -135,6 +151,21 @@ describe('import-ca warns of a CA', () => {
       );
     });
   }
+
+  it('of whose constraints Go can read all, without a word about Go', async (t) => {
+    const bases = [
+      'dns:example.com',
+      'dns:.example.com',
+      'email:a@example.com',
+      'email:.example.com',
+      'uri:.example.com',
+    ];
+    const permitted = [...bases, 'email:example.com', 'ip:10.0.0.0/255.0.0.0', 'ip:2001:db8::/ffff:ffff::'];
+    const { warnings } = await imported(t, [
+      await makeCa('CN=CA', { more: [nameConstraints({ permitted, excluded: ['dns:', 'ip:0.0.0.0/0.0.0.0'] })] }),
+    ]);
+    assert.doesNotMatch(warnings.join('\n'), /Go/);
+  });
 
   it('on the command line, after it is imported', async (t) => {
     const config = await testConfig(t);

@@ -39,6 +39,15 @@ const revokedForms: Record<string, (serial: string, whole: string) => string | B
   'a trailing comma': (serial) => older(serial, { revoked: true }).replace(/\n}$/, ',\n}'),
   'in UTF-16': (serial) =>
     Buffer.concat([Buffer.of(0xff, 0xfe), Buffer.from(older(serial, { revoked: true }), 'utf16le')]),
+  'in UTF-16 without a byte order mark': (serial) => Buffer.from(older(serial, { revoked: true }), 'utf16le'),
+  'in UTF-16 with the high octets first': (serial) => Buffer.from(older(serial, { revoked: true }), 'utf16le').swap16(),
+  'behind notes that look like the beginning of a history': (serial) =>
+    older(serial, { notes: 'his history: [x', tags: ['previous: ['], revoked: true }),
+  'as a list': (serial) => older(serial, { revoked: [true] }),
+  'as an object with its date': (serial) => older(serial, { revoked: { at: '2026-11-20T10:00:00Z' } }),
+  'as a status with its reason': (serial) => older(serial, { status: 'Revoked (key compromise)' }),
+  'written as a text once more': (serial) => JSON.stringify(older(serial, { revoked: true })),
+  'with doubled quotes, as a table has them': (serial) => older(serial, { revoked: true }).replaceAll('"', '""'),
   'cut short behind it': (serial) => older(serial, { revoked: true }).replace(/("revoked": true)[^]*$/, '$1'),
   'cut short within it': (serial) => older(serial, { revoked: true }).replace(/("revoked": tr)[^]*$/, '$1'),
   'our own form, cut short': (_, whole) =>
@@ -47,6 +56,7 @@ const revokedForms: Record<string, (serial: string, whole: string) => string | B
   'our own form, without a date': (_, whole) => whole.replace('"revoked": false', '"revoked": true'),
 };
 const goodForms: Record<string, (serial: string) => string> = {
+  'an empty list of revocations': (serial) => older(serial, { revoked: [] }, {}),
   'not revoked': (serial) => older(serial, { revoked: false, reason_revoked: null }),
   'false as text': (serial) => older(serial, { revoked: 'False', revoked_at: '' }),
   'of another certificate': () => older('12345', { revoked: true }),

@@ -1,6 +1,6 @@
 // CRLs as other programs write them, each signed by the CA's own key and laid beside the certificates.
 import assert from 'node:assert/strict';
-import { constants, createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { constants, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -47,14 +47,19 @@ interface Shape {
 
 const ECDSA_SHA256 = der.sequence(der.objectIdentifier('1.2.840.10045.4.3.2'));
 
+type Files = Record<string, Buffer | string>;
+
 /** A directory with certificates of alice and bob, a fresh place with the same CA, and CRLs that its key signs. */
 async function corpus(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'certmate-crls-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const source = await build(t);
   const serials: Record<string, string> = {};
+  let bobExpires = '';
   for (const identifier of ['alice', 'bob']) {
-    serials[identifier] = String((await source.issue({ identifier }))['serial_number']);
+    const issued = await source.issue({ identifier });
+    serials[identifier] = String(issued['serial_number']);
+    bobExpires = String(issued['expires_at']);
     const pem = (await source.call('viewer', { url: `/api/client-certs/${identifier}/download/crt` })).body;
     await writeFile(join(folder, `${identifier}.pem`), pem);
   }
@@ -77,7 +82,8 @@ async function corpus(t: TestContext) {
     return der.sequence(tbs, algorithm, der.bitString(signature));
   };
   /** Status of alice and bob after an import with these files. */
-  const after = async (files: Record<string, Buffer | string>) => {
+  const after = async (given: Files | ((facts: { bobExpires: string }) => Files)) => {
+    const files = typeof given === 'function' ? given({ bobExpires }) : given;
     for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
     const config = await testConfig(t);
     const first = await build(t, { config });
@@ -144,10 +150,19 @@ describe('a CRL that the key of this CA has signed', () => {
     }
   });
 
-  it('is found in DER, PEM, base64 alone, with text in front, and without an ending in its name', async (t) => {
+  it('is found in DER, PEM, base64 alone, PKCS #7, UTF-16, with text in front, and whatever its name ends with', async (t) => {
     const { crl, after, bob } = await corpus(t);
     const list = crl({ entries: [entryOf({ serial: bob, reason: REASON.keyCompromise })] });
     const pem = encodePem('X509 CRL', list);
+    // As `openssl crl2pkcs7` bundles it: SignedData with nothing signed.
+    const signedData = der.sequence(
+      der.integer(1),
+      der.setOf(),
+      der.sequence(der.objectIdentifier('1.2.840.113549.1.7.1')),
+      der.encode(0xa1, list),
+      der.setOf(),
+    );
+    const bundle = der.sequence(der.objectIdentifier('1.2.840.113549.1.7.2'), der.contextExplicit(0, signedData));
     for (const files of [
       { 'list.crl': list },
       { crl: list },
@@ -155,6 +170,11 @@ describe('a CRL that the key of this CA has signed', () => {
       { 'revoked.txt': `Certificate Revocation List (CRL):\n    Version 2\n${pem}` },
       { 'crl.pem': pem.replaceAll('\n', '\r\n') },
       { 'crl.pem': list.toString('base64') },
+      { 'crl.txt': list.toString('base64') },
+      { 'crl.pem.bak': pem },
+      { 'list.pem': Buffer.from(`\uFEFF${pem}`, 'utf16le') },
+      { 'bundle.p7b': bundle },
+      { 'bundle.pem': encodePem('PKCS7', bundle) },
       { 'crl.pem': `${pem}${encodePem('X509 CRL', crl({ entries: null }))}` },
     ]) {
       const { both, output } = await after(files);
@@ -231,6 +251,34 @@ describe('a CRL that the key of this CA has signed', () => {
     }
   });
 
+  it('beside an index in a folder with the root alone: the certificates that it lists tell whose the index is', async (t) => {
+    const { after, bob, subject } = await corpus(t);
+    const root = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+    const spki = root.publicKey.export({ type: 'spki', format: 'der' });
+    const name = der.sequence(der.setOf(der.sequence(der.objectIdentifier('2.5.4.3'), der.utf8String('Root'))));
+    assert.notDeepEqual(name, subject);
+    const constraints = extension('2.5.29.19', der.sequence(der.boolean(true)), true);
+    const tbs = der.sequence(
+      der.contextExplicit(0, der.integer(2)),
+      der.integer(1),
+      ECDSA_SHA256,
+      name,
+      der.sequence(der.time(T1), der.time(T2)),
+      name,
+      spki,
+      der.contextExplicit(3, der.sequence(constraints)),
+    );
+    const certificate = der.sequence(tbs, ECDSA_SHA256, der.bitString(sign('sha256', tbs, root.privateKey)));
+    const { both, output } = await after(({ bobExpires }) => {
+      const expiry = bobExpires.replace(/[-:T]/g, '');
+      return {
+        'root.pem': encodePem('CERTIFICATE', certificate),
+        'index.txt': `R\t${expiry.slice(2)}\t261101000000Z\t${BigInt(bob).toString(16)}\tunknown\t/CN=bob\n`,
+      };
+    });
+    assert.equal(both, 'good, unspecified', output);
+  });
+
   it('whose signature or form is damaged stops the import, in whatever file', async (t) => {
     const { crl, after, bob } = await corpus(t);
     const list = crl({ entries: [entryOf({ serial: bob })] });
@@ -253,7 +301,6 @@ describe('a CRL that the key of this CA has signed', () => {
 
 describe('a signature', () => {
   it('is verified in every algorithm that a CA may have used', async (t) => {
-    const { generateKeyPairSync } = await import('node:crypto');
     const data = Buffer.from('signed');
     const pss = (hash: string, salt: number) =>
       der.sequence(
