@@ -41,6 +41,7 @@ const REMEDIES: Record<string, string> = {
   EDQUOT: 'the disk quota is used up; free some space',
   EMFILE: 'too many open files; raise the limit (ulimit -n)',
   ENOTDIR: 'a file stands where a directory is needed; move it away, or set CERTMATE_DATA_DIR',
+  EISDIR: 'a directory stands where a file belongs; move it away, and restore the file from a backup if there was one',
   EIO: 'the disk reports an error; check it',
 };
 

@@ -1,7 +1,7 @@
 // A start on a machine that is slow: whatever takes long takes as long as it takes.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -158,5 +158,21 @@ describe('whatever stops a start', { concurrency: true }, () => {
     const { status, stderr } = await failure(env);
     assert.equal(status, 1);
     assert.match(stderr, /^certmate: [^\n]+\n$/);
+  });
+
+  it('is one line for a data directory below a link to a disk that is not there (Kewton/CommandMate#1774)', async (t) => {
+    const { env, folder } = await place(t);
+    symlinkSync(join(folder, 'not-mounted'), join(folder, 'disk'));
+    const { status, stderr } = await failure({ ...env, CERTMATE_DATA_DIR: join(folder, 'disk', 'data') });
+    assert.equal(status, 1);
+    assert.match(stderr, /^certmate: the data directory [^\n]+ set CERTMATE_DATA_DIR\n$/);
+  });
+
+  it('is one line that names a file in whose place a directory stands', async (t) => {
+    const { env, folder } = await place(t);
+    mkdirSync(join(folder, 'data/certs/ca/ca.crt'), { recursive: true, mode: 0o700 });
+    const { status, stderr } = await failure(env);
+    assert.equal(status, 1);
+    assert.match(stderr, /^certmate: \S+ca\.crt is a directory: [^\n]+\n$/);
   });
 });

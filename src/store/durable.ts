@@ -1,5 +1,5 @@
 /** The few steps from which every lasting write is made. After each one resolves, a power cut no longer undoes it. */
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CertMateError } from '../errors.js';
 
@@ -101,13 +101,36 @@ async function fsyncDirectory(path: string): Promise<void> {
 
 /** Makes a directory (0700) with all its parents, each of them durable. Does nothing to one that exists. */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  const made = await makeMissing(path).catch((error: unknown) => {
     throw storageError(error);
   });
-  if (first === undefined) return;
-  const above = dirname(first);
-  for (let made = path; made !== above && made !== dirname(made); made = dirname(made)) {
-    await syncDirectory(dirname(made));
+  for (const directory of made) await syncDirectory(dirname(directory));
+}
+
+/**
+ * Node's own `recursive` never comes back where a parent exists and takes no directory: below a link to a disk that is not
+ * mounted, or below /proc (Kewton/CommandMate#1774, oven-sh/bun#36162).
+ * @returns those that were made, the innermost first
+ */
+async function makeMissing(path: string): Promise<string[]> {
+  try {
+    return await makeOne(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
+  }
+  const above = await makeMissing(dirname(path));
+  return [...(await makeOne(path)), ...above];
+}
+
+/** @returns it, or nothing if it was there */
+async function makeOne(path: string): Promise<string[]> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return [path];
+  } catch (error) {
+    const there = await stat(path).catch(() => null);
+    if (there?.isDirectory() === true) return [];
+    throw error;
   }
 }
 

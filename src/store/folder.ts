@@ -36,7 +36,12 @@ export class Folder {
 
   /** The contents of a file, or null if there is no such file. */
   async read(name: string): Promise<Buffer | null> {
-    return readFile(this.#locate(name)).catch(nullIfAbsent);
+    const path = this.#locate(name);
+    return readFile(path).catch((error: unknown) => {
+      // The system names no path here.
+      if (systemCode(error) === 'EISDIR') throw Object.assign(new Error(`${path} is a directory`), { code: 'EISDIR' });
+      return nullIfAbsent(error);
+    });
   }
 
   /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { makeDirectory } from '../../src/store/durable.js';
 import { Folder } from '../../src/store/folder.js';
 import { temporaryDirectory } from './records.js';
 
@@ -86,4 +87,22 @@ test('a failed write leaves the old file and nothing else', async (t) => {
   await assert.rejects(folder.write('keys.json', broken as never), /no more/);
   assert.equal((await folder.read('keys.json'))?.toString(), 'old');
   assert.deepEqual(await readdir(folder.path), ['keys.json']);
+});
+
+test('a directory below a link to nothing, or below a file, is refused at once (Kewton/CommandMate#1774)', async (t) => {
+  const root = await temporaryDirectory(t);
+  await symlink(join(root, 'not-mounted'), join(root, 'disk'));
+  await writeFile(join(root, 'file'), '');
+  await assert.rejects(makeDirectory(join(root, 'disk', 'data', 'certs')), { code: 'EEXIST' });
+  await assert.rejects(makeDirectory(join(root, 'disk')), { code: 'EEXIST' });
+  await assert.rejects(makeDirectory(join(root, 'file', 'data')), { code: 'ENOTDIR' });
+  await assert.rejects(makeDirectory(join(root, 'file')), { code: 'EEXIST' });
+  await Promise.all([1, 2, 3].map(() => makeDirectory(join(root, 'a', 'b', 'c'))));
+  assert.equal((await stat(join(root, 'a', 'b', 'c'))).mode & 0o777, 0o700);
+});
+
+test('a directory in the place of a file is named', async (t) => {
+  const root = await temporaryDirectory(t);
+  await makeDirectory(join(root, 'ca.key'));
+  await assert.rejects(new Folder(root).read('ca.key'), { code: 'EISDIR', message: /ca\.key is a directory$/ });
 });
