@@ -266,6 +266,10 @@ function readTheme(value: string | undefined): Theme {
 }
 
 /** A browser that asks for a page; a program gets what programs can read. */
-function mayShowPage({ method, headers }: FastifyRequest): boolean {
-  return method === 'GET' && (headers.accept?.includes('text/html') ?? false);
+function mayShowPage(request: FastifyRequest): boolean {
+  return request.method === 'GET' && wantsHtml(request);
+}
+
+function wantsHtml({ headers }: FastifyRequest): boolean {
+  return headers.accept?.includes('text/html') ?? false;
 }
