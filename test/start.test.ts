@@ -139,7 +139,14 @@ describe('whatever stops a start', { concurrency: true }, () => {
     const { env } = await place(t);
     const module = preload(`
       import { isMainThread } from 'node:worker_threads';
-      if (isMainThread) setTimeout(() => { throw new Error('in the middle of making the CA key'); }, 4000);
+      const fail = () => { throw new Error('in the middle of making the CA key'); };
+      // Loading the program may itself take seconds.
+      const begun = setInterval(() => {
+        if (process.listenerCount('uncaughtException') === 0) return;
+        clearInterval(begun);
+        setTimeout(fail, 4000);
+      }, 50);
+      if (!isMainThread) clearInterval(begun);
     `);
     const { status, stderr } = await failure(
       { ...env, CERTMATE_CA_KEY_TYPE: 'rsa-4096' },
