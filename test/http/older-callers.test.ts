@@ -59,7 +59,7 @@ describe('a caller of the Python CertMate', () => {
     );
     for (const yes of ['True', '1', 'true'])
       assert.equal((await call('viewer', { url: `/api/client-certs?revoked=${yes}` })).json().total, 1);
-    for (const no of ['False', '0', 'false'])
+    for (const no of ['False', 'FALSE', '0', 'false'])
       assert.equal((await call('viewer', { url: `/api/client-certs?revoked=${no}` })).json().total, 0);
     assert.equal((await call('viewer', { url: '/api/client-certs?revoked=yes' })).statusCode, 400);
   });
@@ -102,6 +102,7 @@ describe('the reason of a revocation', () => {
       ['ca-compromise', 'cACompromise'],
       ['superseded', 'superseded'],
       ['', 'unspecified'],
+      ['  ', 'unspecified'],
     ]) {
       const known = await revoke(said ?? '');
       assert.deepEqual([known.revocation['reason_revoked'], known.revocation['note']], [meant, undefined]);

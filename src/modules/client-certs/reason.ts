@@ -9,7 +9,9 @@ const BY_LETTERS = new Map<string, RevocationReason>(REVOCATION_REASONS.map((rea
  */
 export function spokenReason(text: string): { reason: RevocationReason; note?: string } {
   const reason = BY_LETTERS.get(lettersOf(text));
-  return reason === undefined ? { reason: 'unspecified', note: text.trim() } : { reason };
+  if (reason !== undefined) return { reason };
+  const note = text.trim();
+  return { reason: 'unspecified', ...(note === '' ? {} : { note }) };
 }
 
 /** removeFromCRL is a reason of RFC 5280 that no certificate can be revoked with. */

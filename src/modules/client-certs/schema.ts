@@ -224,8 +224,10 @@ export const issuedCertificate = z
 
 /** As browsers, shells and Python write it. */
 const listFlag = z
-  .enum(['true', 'false', 'True', 'False', '1', '0'])
-  .transform((text) => text === 'true' || text === 'True' || text === '1');
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(['true', 'false', '1', '0']))
+  .transform((text) => text === 'true' || text === '1');
 
 export const listQuery = z.strictObject({
   usage: certUsage.optional(),
