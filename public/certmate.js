@@ -8,6 +8,7 @@ import './js/progress.js';
 import './js/issue.js';
 import './js/confirm.js';
 import './js/leaving.js';
+import './js/problems.js';
 import './js/view.js';
 import './js/menu.js';
 import './js/list.js';

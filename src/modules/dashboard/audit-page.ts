@@ -179,7 +179,8 @@ function aboutOf({ operation, details, error }: TrailLine): string {
 function worded(name: TrailField, value: string): string {
   if (name === 'operation') return WHAT[value as AuditEvent['operation']] ?? value;
   if (name === 'status') return RESULT[value as AuditEvent['status']]?.label ?? value;
-  return name === 'from' || name === 'to' ? `${value.replace('T', ' ').replace(/Z$/, '')} UTC` : value;
+  if (name !== 'from' && name !== 'to') return value;
+  return value.includes('T') ? value.replace(/Z?$/, 'Z') : `${value} UTC`;
 }
 
 /** What has come after the last verification. */
