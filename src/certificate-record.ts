@@ -4,7 +4,7 @@ import { timestamp } from './clock.js';
 import type { Certificate } from './pki/certificate.js';
 import { formatGeneralName } from './pki/general-names.js';
 import { foreignKeyFacts } from './pki/keys.js';
-import { decodeName, type NameAttribute } from './pki/names.js';
+import { decodeNameAsFound, formatDistinguishedName, type NameAttribute } from './pki/names.js';
 import type { CertificateRecord, Identifier, ReplacedCertificate, Revocation, Serial, Timestamp } from './types.js';
 
 /** The fields of a record that its certificate must agree with. */
@@ -39,6 +39,26 @@ export function factsOf(certificate: Certificate): CertificateFacts {
   };
 }
 
+/** Record field → attribute type, in the order in which a subject has them where nothing else gives an order. */
+export const SUBJECT_FIELDS = [
+  ['country', 'C'],
+  ['state', 'ST'],
+  ['locality', 'L'],
+  ['organization', 'O'],
+  ['organizational_unit', 'OU'],
+  ['common_name', 'CN'],
+] as const satisfies readonly (readonly [keyof CertificateRecord, string])[];
+
+/**
+ * The whole subject as text, where the record's fields do not tell all of it: several attributes of a type, other types, or
+ * another order; as a part of a record.
+ */
+export function subjectTextOf(subject: readonly NameAttribute[]): Pick<CertificateRecord, 'subject_text'> {
+  const usual = SUBJECT_FIELDS.flatMap(([, type]) => subject.find((attribute) => attribute.type === type) ?? []);
+  const isUsual = usual.length === subject.length && usual.every((attribute, index) => attribute === subject[index]);
+  return isUsual ? {} : { subject_text: formatDistinguishedName(subject) };
+}
+
 /** What a certificate does not say of itself. */
 export interface Circumstances {
   identifier: Identifier;
@@ -70,6 +90,7 @@ export function recordOf(certificate: Certificate, known: Circumstances): Certif
     country: from('C'),
     state: from('ST'),
     locality: from('L'),
+    ...subjectTextOf(subject),
     subject_alt_names: names.map(formatGeneralName),
     ...factsOf(certificate),
     issuance_method: known.has_private_key ? 'generated' : 'csr',
@@ -96,7 +117,7 @@ export function recordOf(certificate: Certificate, known: Circumstances): Certif
 /** A name that cannot be read is no reason to lose sight of a certificate: it can still be revoked. */
 function readableName(name: Buffer): NameAttribute[] {
   try {
-    return decodeName(name);
+    return decodeNameAsFound(name);
   } catch {
     return [];
   }

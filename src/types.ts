@@ -81,6 +81,8 @@ export interface CertificateRecord {
   country: string | null;
   state: string | null;
   locality: string | null;
+  /** The whole subject in the order of the certificate (`OU=a,OU=b,CN=c`), where the fields above do not tell all of it. */
+  subject_text?: string;
   /** Each with its kind in front: `email:`, `dns:`, `ip:`, `uri:`, `upn:`. */
   subject_alt_names: string[];
   serial_number: Serial;

@@ -1,6 +1,8 @@
 /** Certificates as people name them: by identifier, by serial number, or by the file that they have. */
+
 import { X509Certificate } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
+import type { Dropped } from '../dropped-from-csr.js';
 import { StartupError } from '../errors.js';
 import { serialCandidates } from '../pki/serial.js';
 import { Folder } from '../store/folder.js';
@@ -18,6 +20,8 @@ export type Issued = Resource & {
   chain_pem: string;
   private_key_pem?: string;
   notice?: string;
+  /** Only where a CSR was sent. */
+  dropped?: Dropped;
 };
 
 export interface Found {

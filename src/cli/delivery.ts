@@ -1,5 +1,6 @@
 /** What leaves with a certificate that was just issued or renewed: files, or PEM on standard output. */
 import { join, resolve } from 'node:path';
+import { droppedWords } from '../dropped-from-csr.js';
 import { PKCS12_PASSWORD } from '../pki/pkcs12-protection.js';
 import type { Api } from './api.js';
 import { type Arguments, UsageError } from './arguments.js';
@@ -54,6 +55,8 @@ export async function pkcs12Options(args: Arguments): Promise<NonNullable<Delive
 /** Hands over what was issued. @throws as Api.json; StartupError what was issued cannot be written */
 export async function deliver(api: Api, issued: Issued, delivery: Delivery, json: boolean): Promise<void> {
   const files = delivery.out === null ? [] : await write(api, issued, delivery, delivery.out);
+  if (issued.dropped !== undefined && !json)
+    for (const what of droppedWords(issued.dropped)) note(`not certified: ${what}`);
   if (json) printJson(delivery.out === null ? issued : { ...issued, files });
   else if (delivery.out === null) printPem(issued);
   else print(sentence(issued), ...files.map((file) => `  ${file}`));

@@ -6,17 +6,20 @@ import { type Command, JSON_FLAG, type Options, REMOTE } from './command.js';
 import { withApi } from './connection.js';
 import { DELIVERY, deliver, planDelivery } from './delivery.js';
 import { mindAddresses } from './local.js';
-import { note, readText } from './place.js';
+import { note, readCsr } from './place.js';
 
 /** Options that say who the holder is. */
 export const SUBJECT: Options = {
   cn: { kind: 'value', value: 'NAME', text: 'common name; may be left out if the CSR has one' },
   email: { kind: 'value', value: 'ADDRESS', text: 'e-mail address; also goes into the certificate’s names' },
-  organization: { kind: 'value', value: 'NAME', text: 'O' },
-  unit: { kind: 'value', value: 'NAME', text: 'OU' },
+  organization: { kind: 'list', value: 'NAME', text: 'O; give it again for several' },
+  unit: { kind: 'list', value: 'NAME', text: 'OU; give it again for several' },
   country: { kind: 'value', value: 'CC', text: 'C, two letters' },
   state: { kind: 'value', value: 'NAME', text: 'ST' },
   locality: { kind: 'value', value: 'NAME', text: 'L' },
+  uid: { kind: 'value', value: 'ID', text: 'UID' },
+  dc: { kind: 'list', value: 'PART', text: 'DC, most general first: --dc com --dc example' },
+  'subject-serial': { kind: 'value', value: 'TEXT', text: 'serialNumber in the subject, such as that of a device' },
   san: { kind: 'list', value: 'KIND:NAME', text: 'another name: email:, dns:, ip:, uri: or upn:' },
 };
 
@@ -26,7 +29,7 @@ const SETTINGS: Options = {
   days: { kind: 'value', value: 'N', text: 'lifetime' },
   hours: { kind: 'value', value: 'N', text: 'lifetime, instead of --days' },
   'key-type': { kind: 'value', value: 'TYPE', text: 'rsa-2048, rsa-3072, rsa-4096, ec-p256, ec-p384 or ed25519' },
-  csr: { kind: 'value', value: 'FILE', text: 'certify the key of this CSR (PEM) rather than make one' },
+  csr: { kind: 'value', value: 'FILE', text: 'certify the key of this CSR (PEM or DER) rather than make one' },
   'no-store-key': { kind: 'flag', text: 'hand the key out and keep it nowhere' },
   tag: { kind: 'list', value: 'TAG', text: 'a label' },
   notes: { kind: 'value', value: 'TEXT', text: 'a remark' },
@@ -97,7 +100,7 @@ async function bodyFrom(args: Arguments): Promise<Record<string, unknown>> {
     days_valid: args.number('days'),
     hours_valid: args.number('hours'),
     key_type: args.optional('key-type'),
-    csr: args.has('csr') ? await readText(args, 'csr') : undefined,
+    csr: args.has('csr') ? await readCsr(args) : undefined,
     store_key: args.flag('no-store-key') ? false : undefined,
     tags: several(args, 'tag'),
     notes: args.optional('notes'),
@@ -111,11 +114,14 @@ export function subjectFrom(args: Arguments): Record<string, unknown> {
   return {
     common_name: args.optional('cn'),
     email: args.optional('email'),
-    organization: args.optional('organization'),
-    organizational_unit: args.optional('unit'),
+    organization: several(args, 'organization'),
+    organizational_unit: several(args, 'unit'),
     country: args.optional('country'),
     state: args.optional('state'),
     locality: args.optional('locality'),
+    uid: args.optional('uid'),
+    domain_components: several(args, 'dc'),
+    subject_serial_number: args.optional('subject-serial'),
     subject_alt_names: several(args, 'san'),
   };
 }

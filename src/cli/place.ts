@@ -11,6 +11,9 @@ import { ownerOf } from '../store/owner.js';
 import type { Log } from '../types.js';
 import type { Arguments } from './arguments.js';
 
+/** How a CSR in DER begins. */
+const DER_SEQUENCE = 0x30;
+
 /** Does `work` while no server and no other command uses the data directory. @throws DirectoryInUse if one does */
 export async function locked<Result>(dataDir: string, work: () => Promise<Result>): Promise<Result> {
   await assertOurs(dataDir);
@@ -41,11 +44,21 @@ export async function assertOurs(dataDir: string): Promise<void> {
  * @throws UsageError, StartupError if there is no such file
  */
 export async function readText(args: Arguments, option: string | null): Promise<string> {
+  return (await readBytes(args, option)).toString('utf8');
+}
+
+async function readBytes(args: Arguments, option: string | null): Promise<Buffer> {
   const path = option === null ? args.operand : args.text(option);
   const full = resolve(path);
   const bytes = await new Folder(dirname(full)).read(basename(full));
   if (bytes === null) throw new StartupError(`${option === null ? '' : `--${option}: `}there is no file ${path}`);
-  return bytes.toString('utf8');
+  return bytes;
+}
+
+/** The CSR in the file that `--csr` names; DER as base64. @throws StartupError */
+export async function readCsr(args: Arguments): Promise<string> {
+  const bytes = await readBytes(args, 'csr');
+  return bytes[0] === DER_SEQUENCE ? bytes.toString('base64') : bytes.toString('utf8');
 }
 
 /** What a file holds that an option names, without the line feed at its end. */

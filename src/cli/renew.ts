@@ -6,7 +6,7 @@ import { withApi } from './connection.js';
 import { DELIVERY, deliver, planDelivery } from './delivery.js';
 import { eachOf } from './each.js';
 import { mindAddresses } from './local.js';
-import { readText } from './place.js';
+import { readCsr } from './place.js';
 
 export const renewCommand: Command = {
   summary: 'renew certificates: new serial number, all about the holder as it was',
@@ -18,7 +18,7 @@ export const renewCommand: Command = {
   operands: { name: ANY_NAME, least: 1, most: 1000 },
   options: {
     days: { kind: 'value', value: 'N', text: 'lifetime; that of the present certificate unless given' },
-    csr: { kind: 'value', value: 'FILE', text: 'certify the key of this CSR (PEM)' },
+    csr: { kind: 'value', value: 'FILE', text: 'certify the key of this CSR (PEM or DER)' },
     'reuse-key': { kind: 'flag', text: 'certify the present key again' },
     'revoke-previous': { kind: 'flag', text: 'revoke the certificate that is replaced' },
     ...DELIVERY,
@@ -32,7 +32,7 @@ export const renewCommand: Command = {
     if (args.has('csr') && args.operands.length > 1) throw new UsageError('--csr goes with one certificate');
     const json = {
       days_valid: args.number('days'),
-      csr: args.has('csr') ? await readText(args, 'csr') : undefined,
+      csr: args.has('csr') ? await readCsr(args) : undefined,
       reuse_key: args.flag('reuse-key'),
       revoke_previous: args.flag('revoke-previous'),
     };

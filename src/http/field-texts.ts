@@ -4,14 +4,19 @@ const FIELD_TEXTS: Readonly<Record<string, string>> = {
   // Subjects and names
   common_name: 'Common name (CN) of the subject, 1 to 64 characters.',
   email: 'E-mail address; it becomes an rfc822Name in the certificate.',
-  organization: 'Organization (O) of the subject, at most 64 characters.',
-  organizational_unit: 'Organizational unit (OU) of the subject, at most 64 characters.',
+  organization: 'Organization (O) of the subject, at most 64 characters; several as a list.',
+  organizational_unit: 'Organizational unit (OU) of the subject, at most 64 characters; several as a list.',
   country: 'Country (C) of the subject: two letters of ISO 3166.',
   state: 'State or province (ST) of the subject.',
   locality: 'Locality (L) of the subject.',
+  uid: 'User ID (UID) in the subject, at most 256 characters.',
+  domain_components:
+    'Domain components (DC) of the subject in the order of the certificate, most general first: com, example.',
+  subject_serial_number: 'Serial number attribute (serialNumber) of the subject, such as that of a device.',
   subject: 'Distinguished name of the subject.',
   issuer: 'Distinguished name of the issuer.',
-  subject_text: 'The subject as text.',
+  subject_text:
+    'The subject as text, in the order of the certificate; in a certificate only where the single fields do not tell all of it.',
   subject_alt_names: 'Alternative names, each with its kind in front.',
   // Certificates
   type: 'What kind of thing it is.',

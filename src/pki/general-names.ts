@@ -73,6 +73,12 @@ export function formatGeneralName({ kind, value }: GeneralName): string {
   return `${kind}:${value}`;
 }
 
+/** A name in messages, whatever it holds: in quotes, escaped, cut where it is long. */
+export function quotedName(name: GeneralName): string {
+  const text = formatGeneralName(name);
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text);
+}
+
 function mailbox(value: string): string {
   const at = value.lastIndexOf('@');
   const local = value.slice(0, Math.max(at, 0));

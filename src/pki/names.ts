@@ -10,6 +10,8 @@ export interface NameAttribute {
   /** A keyword of the table below (`CN`, `O`, `emailAddress` …), or a dotted object identifier. */
   type: string;
   value: string;
+  /** Set where the value is no text that names use: then `value` is its DER as `#` and hex (RFC 4514 §2.4). */
+  opaque?: true;
 }
 
 interface AttributeType {
@@ -79,6 +81,16 @@ function attributeType(type: string): AttributeType {
  * @throws DerError if it is no Name or if a value is no string of a kind that names use
  */
 export function decodeName(bytes: Buffer): NameAttribute[] {
+  const attributes = decodeNameAsFound(bytes);
+  if (attributes.some(({ opaque }) => opaque)) throw new DerError('name holds a value that is not text');
+  return attributes;
+}
+
+/**
+ * The same for a name of which only some attributes count: values that are not text are given as they are.
+ * @throws DerError if it is no Name
+ */
+export function decodeNameAsFound(bytes: Buffer): NameAttribute[] {
   const reader = new DerReader(bytes);
   const rdns = reader.sequence();
   reader.end();
@@ -88,22 +100,48 @@ export function decodeName(bytes: Buffer): NameAttribute[] {
     do {
       const pair = rdn.sequence();
       const oid = pair.oid();
-      const { tag, content } = pair.read();
+      const { tag, content, raw } = pair.read();
       pair.end();
-      attributes.push({ type: KEYWORDS.get(oid) ?? oid, value: decodeString(tag, content) });
+      const type = KEYWORDS.get(oid) ?? oid;
+      const value = decodeString(tag, content);
+      attributes.push(value === null ? { type, value: `#${raw.toString('hex')}`, opaque: true } : { type, value });
     } while (!rdn.atEnd);
   }
   return attributes;
 }
 
-function decodeString(tag: number, content: Buffer): string {
-  if (tag === TAG.utf8String && isUtf8(content)) return content.toString('utf8');
-  if ((tag === TAG.printableString || tag === TAG.ia5String) && content.every((octet) => octet < 0x80))
-    return content.toString('latin1');
-  // Both are found in old certificates only; in practice TeletexString holds Latin-1.
-  if (tag === TAG.teletexString) return content.toString('latin1');
-  if (tag === TAG.bmpString && content.length % 2 === 0) return Buffer.from(content).swap16().toString('utf16le');
-  throw new DerError('name holds a value that is not text');
+/** Null for what is no string of a kind that names use (X.520 DirectoryString and the string types of single attributes). */
+function decodeString(tag: number, content: Buffer): string | null {
+  switch (tag) {
+    case TAG.utf8String:
+      return isUtf8(content) ? content.toString('utf8') : null;
+    case TAG.printableString:
+    case TAG.ia5String:
+    case TAG.numericString:
+    case TAG.visibleString:
+      return content.every((octet) => octet < 0x80) ? content.toString('latin1') : null;
+    // These three are found in old certificates and requests only; in practice TeletexString holds Latin-1.
+    case TAG.teletexString:
+      return content.toString('latin1');
+    case TAG.bmpString:
+      return content.length % 2 === 0 ? Buffer.from(content).swap16().toString('utf16le') : null;
+    case TAG.universalString:
+      return universalText(content);
+    default:
+      return null;
+  }
+}
+
+/** UniversalString: UTF-32, big end first. */
+function universalText(content: Buffer): string | null {
+  if (content.length % 4 !== 0) return null;
+  let text = '';
+  for (let at = 0; at < content.length; at += 4) {
+    const point = content.readUInt32BE(at);
+    if (point > 0x10ffff) return null;
+    text += String.fromCodePoint(point);
+  }
+  return text;
 }
 
 /**
@@ -156,7 +194,7 @@ function parseValue(text: string, from: number): { value: string; next: number }
 
 /** `CN=CertMate CA,O=CertMate`: what `parseDistinguishedName` reads. */
 export function formatDistinguishedName(attributes: readonly NameAttribute[]): string {
-  return attributes.map(({ type, value }) => `${type}=${escapeValue(value)}`).join(',');
+  return attributes.map(({ type, value, opaque }) => `${type}=${opaque ? value : escapeValue(value)}`).join(',');
 }
 
 function escapeValue(value: string): string {

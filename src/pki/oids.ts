@@ -57,6 +57,8 @@ export const OID = {
   emailAddress: '1.2.840.113549.1.9.1',
   challengePassword: '1.2.840.113549.1.9.7',
   extensionRequest: '1.2.840.113549.1.9.14',
+  // Its older form, from before there was one of PKCS #9
+  microsoftExtensionRequest: '1.3.6.1.4.1.311.2.1.14',
   friendlyName: '1.2.840.113549.1.9.20',
   localKeyId: '1.2.840.113549.1.9.21',
   // PKCS #12 encryption and bags (RFC 7292 appendices C and D)

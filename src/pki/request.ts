@@ -13,17 +13,14 @@ import {
   TAG,
 } from './der.js';
 import { decodeExtensions, type Extension, encodeExtensions, subjectAltName } from './extensions.js';
-import { decodeGeneralNames, type GeneralName, normaliseGeneralName } from './general-names.js';
+import { decodeGeneralNames, type GeneralName, normaliseGeneralName, quotedName } from './general-names.js';
 import { assertAcceptableKey, importPublicKey, publicKeyFacts } from './keys.js';
-import { decodeName, type NameAttribute } from './names.js';
+import { decodeNameAsFound, type NameAttribute } from './names.js';
 import { OID } from './oids.js';
-import { decodeBase64, decodePem } from './pem.js';
+import { keyInText, requestDer } from './request-text.js';
 
 /** Longest request that is read, in octets, as it is given: DER or text. */
 const MAX_REQUEST = 65_536;
-
-/** Both labels are in use; the second comes from older servers (RFC 7468 §7). */
-const LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'];
 
 /** What a request may be signed with: our own schemes, and longer digests with any key. */
 export type RequestSignatureScheme = `${'rsa' | 'ecdsa'}-${'sha256' | 'sha384' | 'sha512'}` | 'ed25519';
@@ -61,23 +58,25 @@ export interface CertificationRequest {
 }
 
 /**
- * Reads a request: PEM under either label, base64 of DER, or DER. Its signature is verified over the exact bytes, always.
+ * Reads a request in any of the forms of `requestDer`. Its signature is verified over the exact bytes, always; its names are
+ * judged.
  * @throws CertMateError INVALID_CSR for anything but one well-formed, rightly signed request of at most 64 KiB; WEAK_KEY
  * for a key that we do not certify
  */
 export function readRequest(input: string | Buffer): CertificationRequest {
-  const request = takeApart(input);
-  assertAcceptableKey(request.subjectPublicKeyInfo);
-  return contentsOf(request, verifySignature(request));
+  const request = acceptRequest(input);
+  return contentsOf(request, acceptedVerification(request).scheme);
 }
 
 /**
- * Reads a request once more that `readRequest` has accepted, the very same one: neither its key nor its signature is
- * verified again.
+ * The same without a look at its names: those given beside the request may replace them, see `requestedNames`.
+ * @throws CertMateError INVALID_CSR, WEAK_KEY
  */
-export function readAcceptedRequest(input: string | Buffer): CertificationRequest {
+export function acceptRequest(input: string | Buffer): UnjudgedRequest {
   const request = takeApart(input);
-  return contentsOf(request, acceptedVerification(request).scheme);
+  assertAcceptableKey(request.subjectPublicKeyInfo);
+  verifySignature(request);
+  return request;
 }
 
 function contentsOf(request: UnjudgedRequest, signatureScheme: RequestSignatureScheme): CertificationRequest {
@@ -114,7 +113,7 @@ export interface UnjudgedRequest {
  */
 export function takeApart(input: string | Buffer): UnjudgedRequest {
   if (input.length > MAX_REQUEST) throw invalid('The CSR is longer than 64 KiB. Send a single request.');
-  return refusing(() => parse(toDer(input)));
+  return refusing(() => parse(requestDer(input)));
 }
 
 /** Runs a step of reading; whatever is wrong with the request there becomes INVALID_CSR. */
@@ -128,20 +127,15 @@ function refusing<Result>(step: () => Result): Result {
   }
 }
 
-function toDer(input: string | Buffer): Buffer {
-  if (typeof input !== 'string' && input[0] === TAG.sequence) return input;
-  const text = input.toString();
-  if (!text.includes('-----BEGIN ')) return decodeBase64(text);
-  const [der, second] = decodePem(text, LABELS);
-  if (der === undefined || second !== undefined) throw invalid('Send one CSR at a time.');
-  return der;
-}
-
 function parse(der: Buffer): UnjudgedRequest {
   const outer = new DerReader(der);
   const signed = outer.sequence();
   outer.end();
+  // As PKCS #1, PKCS #8 and SEC 1 begin.
+  if (signed.peek() === TAG.integer) throw keyInText();
   const info = signed.read(TAG.sequence);
+  if (info.content[0] === CERTIFICATE_VERSION)
+    throw invalid('This is a certificate, not a CSR. A CSR begins with -----BEGIN CERTIFICATE REQUEST-----.');
   const algorithm = signed.sequence();
   const { bytes: signature, unusedBits } = signed.bitString();
   signed.end();
@@ -152,7 +146,7 @@ function parse(der: Buffer): UnjudgedRequest {
 
   const fields = info.reader();
   if (fields.smallInteger() !== 0) throw invalid('The CSR has a version other than 1 (RFC 2986).');
-  const subject = decodeName(fields.read(TAG.sequence).raw);
+  const subject = decodeNameAsFound(fields.read(TAG.sequence).raw);
   const subjectPublicKeyInfo = fields.read(TAG.sequence).raw;
   // RFC 2986 wants the field even when it is empty (`A0 00`), but some devices leave it out.
   const { extensions, otherAttributes } = fields.atEnd ? NO_ATTRIBUTES : requestedExtensions(fields.constructed(0xa0));
@@ -171,12 +165,16 @@ function parse(der: Buffer): UnjudgedRequest {
 
 type RequestedAttributes = Pick<UnjudgedRequest, 'extensions' | 'otherAttributes'>;
 
+const EXTENSION_REQUESTS: readonly string[] = [OID.extensionRequest, OID.microsoftExtensionRequest];
 const NO_ATTRIBUTES: RequestedAttributes = { extensions: [], otherAttributes: [] };
 
-/** The extensions in the attribute extensionRequest (RFC 2985 §5.4.2). Other attributes mean nothing to us. */
+/**
+ * The extensions in the attribute extensionRequest (RFC 2985 §5.4.2), or in Microsoft's of before that. Other attributes mean
+ * nothing to us.
+ */
 function requestedExtensions(attributes: DerReader): RequestedAttributes {
   const seen = new Set<string>();
-  let extensions: Extension[] = [];
+  let asked: Buffer | null = null;
   while (!attributes.atEnd) {
     const attribute = attributes.sequence();
     const type = attribute.oid();
@@ -185,14 +183,16 @@ function requestedExtensions(attributes: DerReader): RequestedAttributes {
     const values = attribute.set();
     attribute.end();
     const value = values.read().raw;
-    if (type === OID.extensionRequest) {
+    if (EXTENSION_REQUESTS.includes(type)) {
       values.end();
-      extensions = decodeExtensions(value);
+      if (asked !== null && !asked.equals(value))
+        throw invalid('The CSR has two different lists of extensions. Make it again.');
+      asked = value;
     }
     while (!values.atEnd) values.read();
   }
-  seen.delete(OID.extensionRequest);
-  return { extensions, otherAttributes: [...seen] };
+  const otherAttributes = [...seen].filter((type) => !EXTENSION_REQUESTS.includes(type));
+  return { extensions: asked === null ? [] : decodeExtensions(asked), otherAttributes };
 }
 
 /** What a signature algorithm is called here, or null for one that is not accepted. */
@@ -241,13 +241,29 @@ function holds(digest: Verification['digest'], info: Buffer, spki: Buffer, signa
  * The names asked for in SubjectAltName: those of kinds that we certify, in normal form, and the kinds of the others.
  * @throws CertMateError INVALID_CSR for a malformed name
  */
-export function requestedNames(request: UnjudgedRequest): { names: GeneralName[]; ignored: string[] } {
+export function requestedNames(request: Pick<UnjudgedRequest, 'extensions'>): {
+  names: GeneralName[];
+  ignored: string[];
+} {
   const extension = request.extensions.find(({ oid }) => oid === OID.subjectAltName);
   if (extension === undefined) return { names: [], ignored: [] };
   return refusing(() => {
     const { names, other } = decodeGeneralNames(extension.value);
-    return { names: names.map(normaliseGeneralName), ignored: other };
+    return { names: names.map(judged), ignored: other };
   });
+}
+
+/** @throws CertMateError INVALID_CSR that names it */
+function judged(name: GeneralName): GeneralName {
+  try {
+    return normaliseGeneralName(name);
+  } catch (error) {
+    if (!(error instanceof CertMateError)) throw error;
+    throw invalid(
+      `The CSR asks for the name ${quotedName(name)}, which cannot be certified. ${error.message} Make the CSR again, or give the names with the request (subject_alt_names): they replace those of the CSR.`,
+      error,
+    );
+  }
 }
 
 export interface RequestTemplate {
@@ -269,6 +285,8 @@ export function buildRequestInfo({ subject, subjectPublicKeyInfo, subjectAltName
   return sequence(integer(0), subject, subjectPublicKeyInfo, contextConstructed(0, ...attributes));
 }
 
+/** Tag of the first field of a certificate; a request begins with an integer. */
+const CERTIFICATE_VERSION = 0xa0;
 const EMPTY_NAME = sequence();
 const NULL = nullValue();
 

@@ -28,6 +28,7 @@ export function parseMetadata(text: string): CertificateRecord {
   const { contents: said } = upgraded(text, UPGRADES);
   const record: Record<string, unknown> = {};
   for (const [field, holds] of Object.entries(SHAPE)) {
+    if (field in OPTIONAL && said[field] === undefined) continue;
     if (!holds(said[field])) throw new Error(`its ${field} is missing or wrong`);
     record[field] = said[field];
   }
@@ -94,6 +95,7 @@ const SHAPE: Record<keyof CertificateRecord, Check> = {
   country: orNull(isText),
   state: orNull(isText),
   locality: orNull(isText),
+  subject_text: isText,
   subject_alt_names: isTexts,
   serial_number: isSerial,
   fingerprint_sha256: isText,
@@ -138,6 +140,9 @@ const SHAPE: Record<keyof CertificateRecord, Check> = {
       }),
     ),
 };
+
+/** Fields that not every record has. */
+const OPTIONAL = { subject_text: true } satisfies Partial<Record<keyof CertificateRecord, true>>;
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -36,6 +36,7 @@ export class SharedValues {
       country: this.#optional(record.country),
       state: this.#optional(record.state),
       locality: this.#optional(record.locality),
+      ...(record.subject_text === undefined ? {} : { subject_text: record.subject_text }),
       // Nobody else has the same ones.
       subject_alt_names: frozenList(record.subject_alt_names),
       serial_number: record.serial_number,

@@ -46,6 +46,7 @@ export function toRow(record: CertificateRecord): Row {
     ...FIELDS.map((field) => record[field]),
     revocation.revoked ? revocationRow(revocation) : null,
     [renewal.renewal_enabled, renewal.renewal_threshold_days, renewal.last_renewed_at, renewal.renewed_from],
+    ...(record.subject_text === undefined ? [] : [record.subject_text]),
   ];
 }
 
@@ -61,7 +62,7 @@ function revocationRow({ revoked_at, reason_revoked, invalidity_date, note }: Ce
 export function fromRow(row: Row): CertificateRecord {
   const revocation = row[28] as Row | null;
   const renewal = row[29] as Row;
-  const record: Record<keyof CertificateRecord, unknown> = {
+  const record: Record<Exclude<keyof CertificateRecord, 'subject_text'>, unknown> & { subject_text?: unknown } = {
     type: 'client_certificate',
     identifier: row[0],
     certificate_type: row[1],
@@ -105,5 +106,6 @@ export function fromRow(row: Row): CertificateRecord {
       renewed_from: renewal[3],
     },
   };
+  if (row[30] !== undefined) record.subject_text = row[30];
   return record as unknown as CertificateRecord;
 }

@@ -126,6 +126,24 @@ describe('through a server, the command', () => {
     assert.ok(!new X509Certificate(readFileSync(file)).publicKey.equals(publicKey));
   });
 
+  it('says what of a CSR is not certified, and reads one in DER or UTF-16', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const subject = ['CN=holder', 'title=Dr'].map((text) => text.split('=') as [string, string]);
+    const pem = await requestFor(
+      privateKey,
+      subject.map(([type, value]) => ({ type, value })),
+    );
+    const der = Buffer.from(pem.replace(/-----.*-----/g, ''), 'base64');
+    for (const file of [
+      server.file('der.csr', der),
+      server.file('utf16.csr', Buffer.from(`\uFEFF${pem}`, 'utf16le')),
+    ]) {
+      const { status, stderr } = await run('issue', '--csr', file);
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, /not certified: title=Dr of its subject/);
+    }
+  });
+
   it('downloads each kind of file to a pipe as into a file, renews and revokes', async () => {
     const first = await issue('--cn', 'carol', '--tag', 'carol');
     for (const type of ['crt', 'key', 'chain', 'fullchain', 'der', 'p7b', 'zip']) {

@@ -32,9 +32,9 @@ function spkiOf(privateKey: KeyObject): Buffer {
 }
 
 /** CertificationRequestInfo with the attributes given, whatever they are. */
-function info(attributes: Buffer[], change: { version?: Buffer; spki?: Buffer } = {}): Buffer {
-  const { version = integer(0), spki: publicKey = spki } = change;
-  return sequence(version, subject, publicKey, der.contextConstructed(0, ...attributes));
+function info(attributes: Buffer[], change: { version?: Buffer; spki?: Buffer; subject?: Buffer } = {}): Buffer {
+  const { version = integer(0), spki: publicKey = spki, subject: name = subject } = change;
+  return sequence(version, name, publicKey, der.contextConstructed(0, ...attributes));
 }
 
 function signed(tbs: Buffer): Buffer {
@@ -353,4 +353,52 @@ test('mutated RSA and EC keys, rightly or wrongly signed, are read or refused, a
       );
     }
   }
+});
+
+/** A subject of a good common name and one more attribute with a value in DER. */
+function besideCn(oid: string, value: Buffer): Buffer {
+  const cn = der.setOf(sequence(objectIdentifier(OID.commonName), der.utf8String('alice')));
+  return sequence(cn, der.setOf(sequence(objectIdentifier(oid), value)));
+}
+
+test('attributes of types that we do not know stand in no way of a good common name (letsencrypt/boulder#1306)', () => {
+  const odd: [string, Buffer][] = [
+    ['2.5.4.24', der.encode(0x12, Buffer.from('0123'))],
+    ['2.5.4.45', der.bitString(Buffer.from([1]))],
+    ['1.2.3.4', der.encode(0x18, Buffer.from('20261130120000Z'))],
+    ['1.2.3.4', sequence(integer(1))],
+    ['2.5.4.17', der.encode(0x0c, Buffer.from([0xff]))],
+    [OID.title, der.encode(0x1c, Buffer.alloc(3))],
+  ];
+  for (const [oid, value] of odd) {
+    const request = readRequest(signed(info([], { subject: besideCn(oid, value) })));
+    assert.deepEqual(request.subject[0], { type: 'CN', value: 'alice' });
+    assert.equal(request.subject.length, 2);
+  }
+});
+
+test('UniversalString, BMPString, TeletexString and NumericString are text (letsencrypt/boulder#1306)', () => {
+  const texts: [number, Buffer, string][] = [
+    [0x1c, Buffer.from([0, 0, 0, 0x41, 0, 1, 0xf6, 0]), 'A😀'],
+    [0x1e, Buffer.from([0, 0x41, 0, 0xe9]), 'Aé'],
+    [0x14, Buffer.from([0x41, 0xe9]), 'Aé'],
+    [0x12, Buffer.from('42'), '42'],
+    [0x1a, Buffer.from('abc'), 'abc'],
+  ];
+  for (const [tag, content, text] of texts) {
+    const request = readRequest(signed(info([], { subject: besideCn(OID.organization, der.encode(tag, content)) })));
+    assert.deepEqual(request.subject[1], { type: 'O', value: text });
+  }
+});
+
+test("Microsoft's extension request counts, alone and beside an equal one of PKCS #9 (chris2511/xca#623)", () => {
+  const names = (name: string): Buffer => sequence(extension(OID.subjectAltName, dnsNames(name)));
+  const microsoft = (list: Buffer): Buffer => sequence(objectIdentifier('1.3.6.1.4.1.311.2.1.14'), setOf(list));
+  const pkcs9 = (list: Buffer): Buffer => sequence(objectIdentifier(OID.extensionRequest), setOf(list));
+  const asked = [{ kind: 'dns', value: 'a.example' }];
+  assert.deepEqual(readRequest(signed(info([microsoft(names('a.example'))]))).subjectAltNames, asked);
+  const both = [microsoft(names('a.example')), pkcs9(names('a.example'))];
+  assert.deepEqual(readRequest(signed(info(both))).subjectAltNames, asked);
+  refused(signed(info([microsoft(names('a.example')), pkcs9(names('b.example'))])), 'INVALID_CSR', /two different/);
+  refused(signed(info([microsoft(names('a.example')), microsoft(names('a.example'))])), 'INVALID_CSR', /twice/);
 });

@@ -1,6 +1,7 @@
 /** Many certificates from one table: judged only, issued at once, or issued in the background. */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import type { Dropped } from '../../dropped-from-csr.js';
 import { CertMateError, RateLimitError } from '../../errors.js';
 import type { Actor, AuditSink, Identifier, Log, Serial } from '../../types.js';
 import {
@@ -35,8 +36,17 @@ export interface BatchResult {
   successful: number;
   failed: number;
   errors: RefusedRow[];
-  certificates: { identifier: Identifier; common_name: string; serial_number: Serial }[];
+  certificates: {
+    identifier: Identifier;
+    common_name: string;
+    serial_number: Serial;
+    /** Of a row with a CSR. */
+    dropped?: Dropped;
+  }[];
 }
+
+/** What came of a row. */
+type RowOutcome = { serial_number: Serial; dropped?: Dropped } | RefusedRow;
 
 export type Judgement = BatchResult & {
   dry_run: true;
@@ -52,6 +62,8 @@ export interface BatchParts {
   limits: Limits;
   log: Log;
   jobs: BatchJobs;
+  /** What of the CSR of a certificate is not in it. @throws CertMateError NOT_FOUND there is no CSR of it any more */
+  dropped(identifier: Identifier, serial: Serial): Promise<Dropped>;
   zip: ZipParts;
   /** Ends whatever follows a job: the server closes. */
   stop: AbortSignal;
@@ -124,7 +136,7 @@ export class Batches {
     const begun = { id, total: rows.length, successful: 0, failed: refused.length };
     await recordBatch(audit, actor, { ...begun, phase: 'start', state: 'running' });
     const slots = new Slots(limits);
-    const outcomes = new Map<number, Serial | RefusedRow>(refused.map((row) => [row.row, row]));
+    const outcomes = new Map<number, RowOutcome>(refused.map((row) => [row.row, row]));
     for (const row of rows) {
       if (isRefused(row)) continue;
       await slots.begin(workOf(row), async () => {
@@ -170,7 +182,7 @@ export class Batches {
 
   /** What has become of each row so far, as CSV. */
   csv(job: BatchJob): Readable {
-    return resultsCsv(results(this.#parts.jobs.files(job)));
+    return resultsCsv(results(this.#parts.jobs.files(job)), this.#parts.dropped);
   }
 
   /** The rows of a job that were not issued, as a table to be mended and sent again. */
@@ -195,13 +207,13 @@ export class Batches {
     return checkRows(table, defaults, this.#parts.issuing, caller);
   }
 
-  async #issue(row: IssuableRow, actor: Actor): Promise<Serial | RefusedRow> {
+  async #issue(row: IssuableRow, actor: Actor): Promise<RowOutcome> {
     const { issuing, pace, log } = this.#parts;
     const since = Pace.now();
     try {
-      const { serial_number } = await issuing.issue(row.request, actor);
+      const { serial_number, dropped } = await issuing.issue(row.request, actor);
       pace.note(workOf(row), since);
-      return serial_number;
+      return { serial_number, ...(dropped && { dropped }) };
     } catch (error) {
       return { row: row.row, error: refusal(error, row, log) };
     }
@@ -214,14 +226,15 @@ function encodingNote({ guessed }: Table): string | null {
   return `The file is not in UTF-8 and was read as ${guessed}: check its names, or save it as "CSV UTF-8".`;
 }
 
-function resultOf(rows: readonly CheckedRow[], outcomes: ReadonlyMap<number, Serial | RefusedRow>): BatchResult {
+function resultOf(rows: readonly CheckedRow[], outcomes: ReadonlyMap<number, RowOutcome>): BatchResult {
   const errors: RefusedRow[] = [];
   const certificates: BatchResult['certificates'] = [];
   for (const row of rows) {
     const outcome = outcomes.get(row.row);
-    if (typeof outcome === 'object') errors.push(outcome);
-    else if (outcome !== undefined && !isRefused(row)) {
-      certificates.push({ identifier: row.identifier, common_name: row.common_name, serial_number: outcome });
+    if (outcome === undefined) continue;
+    if ('error' in outcome) errors.push(outcome);
+    else if (!isRefused(row)) {
+      certificates.push({ identifier: row.identifier, common_name: row.common_name, ...outcome });
     }
   }
   return { total: rows.length, successful: certificates.length, failed: errors.length, errors, certificates };

@@ -1,5 +1,6 @@
 /** Judges every row of a batch before anything is issued, and settles under which identifier each will be. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Dropped } from '../../dropped-from-csr.js';
 import { CertMateError, type ErrorDetail } from '../../errors.js';
 import type { Actor, Identifier, KeyType, Serial } from '../../types.js';
 import {
@@ -35,7 +36,7 @@ export interface Issuing {
     request: RowRequest,
     caller: Caller,
   ): Promise<{ identifier: Identifier; commonName: string; keyType: KeyType | null }>;
-  issue(request: RowRequest, actor: Actor): Promise<{ serial_number: Serial }>;
+  issue(request: RowRequest, actor: Actor): Promise<{ serial_number: Serial; dropped?: Dropped }>;
 }
 
 /** A row that can be issued: its identifier is fixed from now on, whatever happens in between. */

@@ -41,6 +41,7 @@ export const batch = plugin(
         ...common,
         audit,
         jobs,
+        dropped: (identifier, serial) => certificates.dropped(identifier, serial),
         zip: { store, bundles, chainPem: authority.chainPem, audit, clock },
         stop: stop.signal,
       }),

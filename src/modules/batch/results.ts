@@ -1,6 +1,8 @@
 /** What became of a batch, row by row, as CSV. */
 import { pipeline, Readable } from 'node:stream';
 import { stringify } from 'csv-stringify';
+import { type Dropped, droppedWords } from '../../dropped-from-csr.js';
+import { CertMateError } from '../../errors.js';
 import type { Identifier, Serial } from '../../types.js';
 import { isRefused, type RefusedRow } from './check.js';
 import type { JobFiles } from './job-files.js';
@@ -15,11 +17,13 @@ export interface ResultRow {
   serial_number: Serial | null;
   status: 'issued' | 'failed' | 'not issued';
   error: string | null;
+  /** Whether it is for a CSR. */
+  from_csr: boolean;
 }
 
 export type IssuedResult = ResultRow & { identifier: Identifier; common_name: string; serial_number: Serial };
 
-const COLUMNS = ['row', 'status', 'identifier', 'common_name', 'serial_number', 'error'] as const;
+const COLUMNS = ['row', 'status', 'identifier', 'common_name', 'serial_number', 'error', 'dropped'] as const;
 
 /** Every row in its order. What is not issued yet counts as not issued. */
 export async function* results(files: JobFiles): AsyncGenerator<ResultRow> {
@@ -36,6 +40,7 @@ export async function* results(files: JobFiles): AsyncGenerator<ResultRow> {
         serial_number: null,
         status: 'failed',
         error: row.error,
+        from_csr: false,
       };
       continue;
     }
@@ -47,6 +52,7 @@ export async function* results(files: JobFiles): AsyncGenerator<ResultRow> {
       serial_number: outcome !== undefined && 'serial' in outcome ? outcome.serial : null,
       status: outcome === undefined ? 'not issued' : 'serial' in outcome ? 'issued' : 'failed',
       error: outcome !== undefined && 'error' in outcome ? outcome.error : null,
+      from_csr: row.key === null,
     };
   }
 }
@@ -55,9 +61,32 @@ export function isIssued(result: ResultRow): result is IssuedResult {
   return result.serial_number !== null;
 }
 
-/** A table of the rows, in CSV with a header. */
-export function resultsCsv(rows: AsyncIterable<ResultRow>): Readable {
-  return pipeline(Readable.from(rows), stringify({ ...CSV, columns: [...COLUMNS] }), () => undefined);
+/**
+ * A table of the rows, in CSV with a header.
+ * @param dropped what of the CSR of a certificate is not in it
+ */
+export function resultsCsv(
+  rows: AsyncIterable<ResultRow>,
+  dropped: (identifier: Identifier, serial: Serial) => Promise<Dropped>,
+): Readable {
+  const told = async function* () {
+    for await (const row of rows) yield { ...row, dropped: await droppedText(row, dropped) };
+  };
+  return pipeline(Readable.from(told()), stringify({ ...CSV, columns: [...COLUMNS] }), () => undefined);
+}
+
+/** Null where nothing was dropped, or nothing is left of the certificate that could tell. */
+async function droppedText(
+  row: ResultRow,
+  dropped: (identifier: Identifier, serial: Serial) => Promise<Dropped>,
+): Promise<string | null> {
+  if (!row.from_csr || !isIssued(row)) return null;
+  try {
+    return droppedWords(await dropped(row.identifier, row.serial_number)).join('; ') || null;
+  } catch (error) {
+    if (error instanceof CertMateError && error.code === 'NOT_FOUND') return null;
+    throw error;
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The shapes of the batch API, shared by routes and OpenAPI. */
 import { z } from 'zod';
+import { dropped } from '../../dropped-from-csr.js';
 
 /** What `POST /api/client-certs/batch` takes as JSON. Cells are judged one by one, so that each error names its row. */
 export const batchRequest = z
@@ -76,7 +77,16 @@ const rowError = z.object({
   error: z.string(),
 });
 
-const certificates = z.array(z.object({ identifier: z.string(), common_name: z.string(), serial_number: z.string() }));
+const certificates = z.array(
+  z.object({
+    identifier: z.string(),
+    common_name: z.string(),
+    serial_number: z.string(),
+    dropped: dropped.optional().meta({
+      description: 'Only for a row with a CSR: what of it is not in the certificate; empty lists if all of it is.',
+    }),
+  }),
+);
 const counts = { total: z.int(), successful: z.int(), failed: z.int() };
 
 export const batchResult = z.object({ ...counts, errors: z.array(rowError), certificates }).meta({ id: 'BatchResult' });

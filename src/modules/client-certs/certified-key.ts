@@ -5,7 +5,7 @@ import { privateKeyPem, publicKeyDer } from '../../crypto/key-encoding.js';
 import { assembleSigned } from '../../pki/certificate.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import { encodePem } from '../../pki/pem.js';
-import { buildRequestInfo, type CertificationRequest } from '../../pki/request.js';
+import { buildRequestInfo, type UnjudgedRequest } from '../../pki/request.js';
 
 /** The key to certify, and what proves that its holder asked for it. */
 export interface CertifiedKey {
@@ -17,7 +17,7 @@ export interface CertifiedKey {
 }
 
 /** The key of a CSR whose signature has been checked. */
-export function keyOfRequest(csr: CertificationRequest): CertifiedKey {
+export function keyOfRequest(csr: UnjudgedRequest): CertifiedKey {
   return {
     subjectPublicKeyInfo: csr.subjectPublicKeyInfo,
     privateKeyPem: null,

@@ -11,9 +11,9 @@ export async function createCsr(
   { key_type, ...request }: CreateCsrRequest,
   actor: Actor,
 ): Promise<{ csr_pem: string; private_key_pem: string }> {
-  const { subject, names } = identityOf(request, null);
+  const identity = identityOf(request, null);
   const privateKey = await keys.generate(key_type ?? defaultKeyType, actor.user);
-  const { csrPem, privateKeyPem } = await keyMadeHere(privateKey, encodeSubject(subject), names);
+  const { csrPem, privateKeyPem } = await keyMadeHere(privateKey, encodeSubject(identity), identity.names);
   await audit.record({
     operation: 'csr_create',
     resource_type: 'csr',

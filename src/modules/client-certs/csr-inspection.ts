@@ -1,10 +1,9 @@
 /** What a CSR asks for, what of it would be certified, what would be dropped, and why it would be refused. */
 import { createHash } from 'node:crypto';
 import { CertMateError } from '../../errors.js';
-import { formatGeneralName, type GeneralName } from '../../pki/general-names.js';
+import { formatGeneralName } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
-import { formatDistinguishedName, type NameAttribute } from '../../pki/names.js';
-import { OID } from '../../pki/oids.js';
+import { formatDistinguishedName } from '../../pki/names.js';
 import {
   requestedNames,
   requestSignatureScheme,
@@ -13,32 +12,12 @@ import {
   verifySignature,
 } from '../../pki/request.js';
 import type { InspectedCsr, InspectRequest } from './csr-schema.js';
-import { ATTRIBUTES, type Identity } from './identity.js';
+import { droppedOf } from './dropped.js';
+import type { Identity } from './identity.js';
+import { nameOfOid } from './oid-names.js';
 import type { LifecycleParts } from './parts.js';
 import { planContents } from './plan.js';
 import { issueRequest } from './schema.js';
-
-/** What CSRs ask for or are signed with, though we neither write nor read it. */
-const FOREIGN_NAMES: Readonly<Record<string, string>> = {
-  '1.2.840.113549.1.9.2': 'unstructuredName',
-  '1.3.6.1.4.1.311.13.2.2': 'enrolmentCSP',
-  '1.3.6.1.4.1.311.13.2.3': 'osVersion',
-  '1.3.6.1.4.1.311.20.2': 'certificateTemplateName',
-  '1.3.6.1.4.1.311.21.7': 'certificateTemplate',
-  '1.3.6.1.4.1.311.21.10': 'applicationPolicies',
-  '1.3.6.1.4.1.311.21.20': 'requestClientInfo',
-  '1.3.6.1.5.5.7.1.24': 'tlsFeature',
-  '2.16.840.1.113730.1.1': 'netscapeCertType',
-  '1.2.840.113549.1.1.4': 'rsa-md5',
-  '1.2.840.113549.1.1.5': 'rsa-sha1',
-  '1.2.840.113549.1.1.10': 'rsa-pss',
-  '1.2.840.10045.4.1': 'ecdsa-sha1',
-  '1.3.101.113': 'ed448',
-};
-const NAMES = new Map([
-  ...Object.entries(OID).map(([name, oid]) => [oid, name] as const),
-  ...Object.entries(FOREIGN_NAMES),
-]);
 
 /**
  * Tells all about a CSR without signing it.
@@ -73,8 +52,7 @@ export async function inspectCsr(
     names &&
     attempt(() => {
       const asked = issueRequest.parse({ csr, cert_usage, certificate_type });
-      const identity = { subject: request.subject, subjectAltNames: names.names };
-      return planContents(parts, parts.profiles.forUsage(cert_usage), asked, identity, key);
+      return planContents(parts, parts.profiles.forUsage(cert_usage), asked, request, key);
     });
   return {
     acceptable: reasons.length === 0,
@@ -87,19 +65,13 @@ export async function inspectCsr(
     signature_valid: scheme !== null,
     certified: plan && {
       subject: presentFields(plan.identity),
+      subject_text: formatDistinguishedName(plan.identity.attributes),
       subject_alt_names: plan.identity.names.map(formatGeneralName),
       key_usage: [...plan.keyUsages],
       extended_key_usage: [...plan.extendedKeyUsages],
       ...plan.validity,
     },
-    dropped: {
-      extensions: request.extensions
-        .filter(({ oid }) => oid !== OID.subjectAltName)
-        .map(({ oid, critical }) => ({ oid, name: NAMES.get(oid) ?? null, critical })),
-      attributes: request.otherAttributes.map((oid) => ({ oid, name: NAMES.get(oid) ?? null })),
-      subject_alt_names: names?.ignored ?? [],
-      subject: droppedAttributes(request.subject, plan?.identity.names ?? []),
-    },
+    dropped: droppedOf(request, plan?.identity ?? { attributes: [], names: [] }),
   };
 }
 
@@ -113,22 +85,9 @@ function describeKey({ subjectPublicKeyInfo }: UnjudgedRequest, key: PublicKeyFa
 }
 
 function signatureAlgorithm({ signatureAlgorithm: { oid } }: UnjudgedRequest): string {
-  return requestSignatureScheme(oid) ?? NAMES.get(oid) ?? oid;
+  return requestSignatureScheme(oid) ?? nameOfOid(oid) ?? oid;
 }
 
 function presentFields({ subject }: Identity): Record<string, string> {
   return Object.fromEntries(Object.entries(subject).filter(([, value]) => value !== null));
-}
-
-/** Attributes of other types, and all but the first of a type; an e-mail address becomes an alternative name. */
-function droppedAttributes(subject: readonly NameAttribute[], names: readonly GeneralName[]): NameAttribute[] {
-  const taken = new Set<string>();
-  return subject.filter(({ type, value }) => {
-    if (type === 'emailAddress') {
-      return !names.some((name) => name.kind === 'email' && name.value.toLowerCase() === value.toLowerCase());
-    }
-    const first = ATTRIBUTES.some(([, certified]) => certified === type) && !taken.has(type);
-    taken.add(type);
-    return !first;
-  });
 }

@@ -1,5 +1,6 @@
 /** The shapes of the CSR routes. */
 import { z } from 'zod';
+import { dropped, subjectAttribute } from '../../dropped-from-csr.js';
 import { certificateTypes, certUsage, issueFields, keyTypes } from './schema.js';
 
 const csr = z.string().min(1, 'must not be empty').max(98_304).meta({ description: 'PKCS#10, PEM or base64 DER.' });
@@ -16,6 +17,9 @@ export const createCsrRequest = issueFields
     country: true,
     state: true,
     locality: true,
+    uid: true,
+    domain_components: true,
+    subject_serial_number: true,
     subject_alt_names: true,
   })
   .extend({
@@ -41,16 +45,13 @@ export const inspectRequest = z
 
 export type InspectRequest = z.output<typeof inspectRequest>;
 
-const attribute = z.object({ type: z.string(), value: z.string() });
-const named = { oid: z.string(), name: z.string().nullable() };
-
 export const inspectedCsr = z
   .object({
     acceptable: z.boolean().meta({ description: 'Whether it would be signed as it is.' }),
     reasons: z
       .array(z.object({ code: z.string(), message: z.string() }))
       .meta({ description: 'Why it would be refused; empty when it would not.' }),
-    subject: z.array(attribute).meta({ description: 'As the CSR has it.' }),
+    subject: z.array(subjectAttribute).meta({ description: 'As the CSR has it.' }),
     subject_text: z.string(),
     subject_alt_names: z.array(z.string()).meta({ description: 'Those of kinds that are certified.' }),
     key: z.object({
@@ -64,6 +65,7 @@ export const inspectedCsr = z
     certified: z
       .object({
         subject: z.record(z.string(), z.string()),
+        subject_text: z.string().meta({ description: 'The whole subject as text, in the order of the certificate.' }),
         subject_alt_names: z.array(z.string()),
         key_usage: z.array(z.string()),
         extended_key_usage: z.array(z.string()),
@@ -72,14 +74,7 @@ export const inspectedCsr = z
       })
       .nullable()
       .meta({ description: 'What the certificate would say; null if that cannot be told for the reasons given.' }),
-    dropped: z
-      .object({
-        extensions: z.array(z.object({ ...named, critical: z.boolean() })),
-        attributes: z.array(z.object(named)),
-        subject_alt_names: z.array(z.string()).meta({ description: 'The kinds of names that are never certified.' }),
-        subject: z.array(attribute),
-      })
-      .meta({ description: 'What it asks for and would not get.' }),
+    dropped: dropped.meta({ description: 'What it asks for and would not get.' }),
   })
   .meta({ id: 'InspectedCsr' });
 

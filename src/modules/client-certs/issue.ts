@@ -1,12 +1,15 @@
 /** Issuing: request → profile → key → TBS → check → signature → store → audit. */
 import { randomBytes } from 'node:crypto';
+import { subjectTextOf } from '../../certificate-record.js';
 import { timestamp } from '../../clock.js';
+import type { Dropped } from '../../dropped-from-csr.js';
 import { formatGeneralName } from '../../pki/general-names.js';
 import { newSerial } from '../../pki/serial.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, Serial } from '../../types.js';
 import { recordSaved } from './arrears.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { certify } from './certify.js';
+import { droppedFrom, droppedOf } from './dropped.js';
 import { encodeSubject, type Identity } from './identity.js';
 import { lifetimeOf } from './lifetime.js';
 import { type LifecycleParts, stopwatch } from './parts.js';
@@ -22,6 +25,8 @@ export type IssuedCertificate = CertificateResource & {
   private_key_pem?: string;
   /** What this answer lacks, and why; or what its caller should know, such as that nothing will renew the certificate. */
   notice?: string;
+  /** Where it was issued for a CSR. */
+  dropped?: Dropped;
 };
 
 /** Told what a certificate is going to be known by, before its key is made. Nothing is issued before it resolves. */
@@ -47,7 +52,7 @@ export async function issue(
   );
   const serial = newSerial(randomBytes(16));
   await announce?.({ identifier, serial_number: serial });
-  const subject = encodeSubject(identity.subject);
+  const subject = encodeSubject(identity);
   const key = csr
     ? keyOfRequest(csr)
     : await keyMadeHere(await keys.generate(keyType, actor.user), subject, identity.names);
@@ -106,6 +111,7 @@ export async function issue(
     certificate_pem: pem,
     chain_pem: authority.chainPem,
     ...onlyHere(key, request.store_key),
+    ...(csr ? { dropped: droppedOf(csr, identity) } : {}),
   };
 }
 
@@ -126,21 +132,41 @@ export async function issuedUnder(
 ): Promise<IssuedCertificate | null> {
   const found = store.inventory.bySerial(serial);
   if (!found) return null;
-  const pem = await store.read(found.record.identifier, 'cert.crt', serial);
+  const { identifier, issuance_method } = found.record;
+  const pem = await store.read(identifier, 'cert.crt', serial);
   return {
     ...resourceOf(found.record, clock.now()),
     certificate_pem: pem.toString(),
     chain_pem: authority.chainPem,
+    ...(issuance_method === 'csr' ? { dropped: await droppedUnder({ store }, identifier, serial) } : {}),
   };
 }
 
+/**
+ * What of the CSR of a certificate is not in it, as its files tell.
+ * @param serial of the present certificate or of one that it replaced
+ * @throws CertMateError NOT_FOUND there is no CSR of it
+ */
+export async function droppedUnder(
+  { store }: Pick<LifecycleParts, 'store'>,
+  identifier: Identifier,
+  serial: Serial,
+): Promise<Dropped> {
+  const [csr, certificate] = await Promise.all([
+    store.read(identifier, 'cert.csr', serial),
+    store.read(identifier, 'cert.crt', serial),
+  ]);
+  return droppedFrom(csr.toString(), certificate.toString());
+}
+
 /** The fields of the record that the request decides. */
-function recordOf(request: IssueRequest, { subject, email, names }: Identity) {
+function recordOf(request: IssueRequest, { subject, attributes, email, names }: Identity) {
   return {
     type: 'client_certificate' as const,
     certificate_type: request.certificate_type,
     ...subject,
     email,
+    ...subjectTextOf(attributes),
     subject_alt_names: names.map(formatGeneralName),
     cert_usage: request.cert_usage,
     notes: request.notes,

@@ -1,6 +1,8 @@
 /** The life of client certificates, as routes and pages use it: each step is a file of its own. */
+
+import type { Dropped } from '../../dropped-from-csr.js';
 import type { CountedField, InventoryCounts, InventoryQuery, StatusCounts } from '../../store/inventory.js';
-import type { Actor, CertificateRecord, Identifier, KeyType } from '../../types.js';
+import type { Actor, CertificateRecord, Identifier, KeyType, Serial } from '../../types.js';
 import { type Amendment, amend } from './amend.js';
 import { type BulkResult, type BulkSelection, bulkRenew, bulkRevoke, bulkTag, type Tagging } from './bulk.js';
 import { createCsr } from './csr-creation.js';
@@ -8,7 +10,7 @@ import { inspectCsr } from './csr-inspection.js';
 import type { CreateCsrRequest, InspectedCsr, InspectRequest } from './csr-schema.js';
 import { remove } from './delete.js';
 import { type Download, type DownloadKind, download } from './download.js';
-import { type IssuedCertificate, issue, knownUsages } from './issue.js';
+import { droppedUnder, type IssuedCertificate, issue, knownUsages } from './issue.js';
 import { issueOnce, type Ledger, type RepeatableRequest } from './issue-once.js';
 import { locateCertificate, locateSerial } from './locate.js';
 import { findRecord, type LifecycleParts, within } from './parts.js';
@@ -79,6 +81,11 @@ export class CertificateLifecycle {
   /** See csr-creation.ts. */
   createCsr(request: CreateCsrRequest, actor: Actor): Promise<{ csr_pem: string; private_key_pem: string }> {
     return createCsr(this.#parts, request, actor);
+  }
+
+  /** See issue.ts. @throws CertMateError NOT_FOUND there is no CSR of it */
+  dropped(identifier: Identifier, serial: Serial): Promise<Dropped> {
+    return droppedUnder(this.#parts, identifier, serial);
   }
 
   /** See csr-inspection.ts. */

@@ -4,7 +4,8 @@ import { CertMateError } from '../../errors.js';
 import type { Extension, KeyUsage } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import type { PublicKeyFacts } from '../../pki/keys.js';
-import type { CertificationRequest } from '../../pki/request.js';
+import type { NameAttribute } from '../../pki/names.js';
+import type { UnjudgedRequest } from '../../pki/request.js';
 import { assertFound, isWithinReach } from '../../reach.js';
 import type { RelyingPartyUrls } from '../../relying-party-urls.js';
 import type { Store } from '../../store/store.js';
@@ -60,6 +61,8 @@ export interface IssuingProfile {
   assertAllows(proposed: {
     certificate_type: CertificateType;
     subject: Subject;
+    /** All of the subject, also what `subject` has no field for. */
+    subject_attributes: readonly NameAttribute[];
     names: readonly GeneralName[];
     key: { algorithm: PublicKeyFacts['algorithm']; size: number };
     from_csr: boolean;
@@ -77,7 +80,7 @@ export interface LifecycleParts {
   keys: { generate(type: KeyType, caller: string): Promise<KeyObject> };
   /** Reads CSRs and verifies them, off the event loop. */
   requests: {
-    read(csr: string): Promise<CertificationRequest>;
+    read(csr: string): Promise<UnjudgedRequest>;
     /** @param subjectPublicKeyInfo in DER @throws CertMateError WEAK_KEY */
     assertAcceptable(subjectPublicKeyInfo: Buffer): Promise<void>;
   };

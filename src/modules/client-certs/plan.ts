@@ -4,11 +4,11 @@ import { CertMateError } from '../../errors.js';
 import type { KeyUsage } from '../../pki/extensions.js';
 import { encodeGeneralName } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
-import type { CertificationRequest } from '../../pki/request.js';
+import type { UnjudgedRequest } from '../../pki/request.js';
 import { assertUsageWithinReach, assertWithinReach } from '../../reach.js';
 import type { Actor, Identifier, KeyType } from '../../types.js';
 import { assertReachable, defaultIdentifier } from './identifier.js';
-import { encodeSubject, type Identity, identityOf, type RequestedIdentity } from './identity.js';
+import { completed, encodeSubject, type Identity, identityOf, type RequestedIdentity } from './identity.js';
 import { lifetimeOf, type Validity } from './lifetime.js';
 import type { IssuingProfile, LifecycleParts } from './parts.js';
 import {
@@ -23,7 +23,7 @@ import type { IssueRequest } from './schema.js';
 
 export interface IssuePlan {
   /** Null where a key is made here. */
-  csr: CertificationRequest | null;
+  csr: UnjudgedRequest | null;
   identity: Identity;
   /** The type of the key to make; without meaning where there is a CSR. */
   keyType: KeyType;
@@ -63,7 +63,7 @@ function planWith(
   parts: LifecycleParts,
   request: IssueRequest,
   caller: Pick<Actor, 'reach'>,
-  csr: CertificationRequest | null,
+  csr: UnjudgedRequest | null,
 ): IssuePlan {
   if (csr !== null) parts.blockedKeys.assertAllowed(csr.subjectPublicKeyInfo);
   const profile = parts.profiles.forUsage(request.cert_usage);
@@ -87,7 +87,7 @@ export function planContents(
 ): Pick<IssuePlan, 'identity' | 'keyUsages' | 'extendedKeyUsages' | 'validity'> {
   const { certificate_type, key_usage, extended_key_usage, days_valid, hours_valid } = request;
   const asked = identityOf(request, csr);
-  const identity = { ...asked, subject: profile.completeSubject(asked.subject) };
+  const identity = completed(asked, profile.completeSubject(asked.subject));
   assertNamesFit(certificate_type, identity.names);
   const extendedKeyUsages = extendedKeyUsagesFor(certificate_type, extended_key_usage ?? profile.extendedKeyUsages);
   const usual = usualKeyUsages(key.algorithm, extendedKeyUsages);
@@ -98,6 +98,7 @@ export function planContents(
   profile.assertAllows({
     certificate_type,
     subject: identity.subject,
+    subject_attributes: identity.attributes,
     names: identity.names,
     key,
     from_csr: csr !== null,
@@ -107,7 +108,7 @@ export function planContents(
   });
   assertPurposesFit(extendedKeyUsages, keyUsages);
   authority.limits.assertAllows({
-    subject: encodeSubject(identity.subject),
+    subject: encodeSubject(identity),
     names: identity.names.map(encodeGeneralName),
     purposes: extendedKeyUsages,
   });

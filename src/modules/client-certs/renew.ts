@@ -10,6 +10,7 @@ import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, Replace
 import { recordSaved } from './arrears.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { type CertifiedFacts, certify } from './certify.js';
+import { droppedFrom } from './dropped.js';
 import type { IssuedCertificate } from './issue.js';
 import { lifetimeOf } from './lifetime.js';
 import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
@@ -115,6 +116,7 @@ export async function renew(
     certificate_pem: pem,
     chain_pem: authority.chainPem,
     ...(onlyHere && key.privateKeyPem !== null ? { private_key_pem: key.privateKeyPem } : {}),
+    ...(request.csr === undefined || key.csrPem === null ? {} : { dropped: droppedFrom(key.csrPem, pem) }),
   };
 }
 

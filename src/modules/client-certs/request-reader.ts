@@ -3,7 +3,7 @@
  * about a request, with a large RSA key a multiple of that, and meanwhile nobody would be answered.
  */
 import { CertMateError, type ErrorCode } from '../../errors.js';
-import { type CertificationRequest, readAcceptedRequest } from '../../pki/request.js';
+import { takeApart, type UnjudgedRequest } from '../../pki/request.js';
 import { WorkerThread } from '../../worker-thread.js';
 
 /** Why a CSR was not accepted; a code of null means that reading it failed, which is nobody's CSR's fault. */
@@ -24,13 +24,13 @@ export class RequestReader {
   }
 
   /**
-   * The same as `readRequest`.
+   * The same as `acceptRequest`.
    * @throws CertMateError INVALID_CSR, WEAK_KEY; UNAVAILABLE it could not be judged
    */
-  async read(csr: string): Promise<CertificationRequest> {
+  async read(csr: string): Promise<UnjudgedRequest> {
     await this.#judge(csr);
     // What is in it is read here: that takes less than to hand it over from there.
-    return readAcceptedRequest(csr);
+    return takeApart(csr);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The shapes of the client-certificate API, shared by routes and OpenAPI. */
 import { z } from 'zod';
+import { dropped } from '../../dropped-from-csr.js';
 import { isCountry } from '../../pki/country.js';
 import { parseGeneralName } from '../../pki/general-names.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
@@ -72,13 +73,28 @@ const generalName =
     }
   };
 
+/** One text, or several in the order in which the subject is to have them. */
+const oneOrSeveral = (most: number) =>
+  z.union([nameText(most), z.array(nameText(most)).min(1, 'must not be an empty list').max(16)]);
+
+const asciiText = (most: number) =>
+  nameText(most).refine((text) => /^[\x20-\x7e]*$/.test(text), 'must be plain ASCII text');
+
 const subjectFields = {
   email: z.string().trim().max(254, 'must have at most 254 characters').superRefine(generalName('email:')).optional(),
-  organization: nameText(64).optional(),
-  organizational_unit: nameText(64).optional(),
+  organization: oneOrSeveral(64).optional(),
+  organizational_unit: oneOrSeveral(64).optional(),
   country: z.string().trim().toUpperCase().refine(isCountry, 'must be a two-letter ISO 3166 code').optional(),
   state: nameText(128).optional(),
   locality: nameText(128).optional(),
+  uid: nameText(256).optional(),
+  domain_components: z.array(asciiText(63)).min(1).max(16).optional(),
+  subject_serial_number: nameText(64)
+    .refine(
+      (text) => /^[A-Za-z0-9 '()+,\-./:=?]*$/.test(text),
+      "must be letters, digits, spaces and ' ( ) + , - . / : = ?",
+    )
+    .optional(),
 };
 
 /** Every field of a request to issue. */
@@ -154,6 +170,7 @@ const certificateFields = {
   country: z.string().nullable(),
   state: z.string().nullable(),
   locality: z.string().nullable(),
+  subject_text: z.string().optional(),
   subject_alt_names: z.array(z.string()),
   serial_number: serialNumber,
   fingerprint_sha256: z.string(),
@@ -215,6 +232,9 @@ export const issuedCertificate = z
     certificate_pem: z.string(),
     chain_pem: z.string(),
     private_key_pem: z.string().optional().meta({ description: 'Only when store_key is false.' }),
+    dropped: dropped.optional().meta({
+      description: 'Only where a CSR was sent: what of it is not in the certificate; empty lists if all of it is.',
+    }),
     notice: z.string().optional().meta({
       description:
         'What the caller should know: what a repeated answer lacks, that the usage is a new one, or that nothing will renew the certificate in time.',

@@ -1,5 +1,7 @@
 /** What the pages about one certificate and about the CA need beyond the list: the smallest interfaces that do. */
+
 import type { KeyObject } from 'node:crypto';
+import type { Dropped } from '../../dropped-from-csr.js';
 import type { Actor, CertificateType, Identifier, KeyType, Serial, Timestamp } from '../../types.js';
 import type { DashboardParts } from './services.js';
 
@@ -94,17 +96,12 @@ export interface InspectedRequest {
   signature_algorithm: string;
   signature_valid: boolean;
   certified: {
-    subject: Record<string, string>;
+    subject_text: string;
     subject_alt_names: string[];
     key_usage: string[];
     extended_key_usage: string[];
   } | null;
-  dropped: {
-    extensions: { oid: string; name: string | null; critical: boolean }[];
-    attributes: { oid: string; name: string | null }[];
-    subject_alt_names: string[];
-    subject: { type: string; value: string }[];
-  };
+  dropped: Dropped;
 }
 
 export interface CertificateParts extends DashboardParts {
@@ -119,6 +116,8 @@ export interface CertificateParts extends DashboardParts {
     cert_usage: string;
     certificate_type: CertificateType;
   }): Promise<InspectedRequest>;
+  /** What of the CSR of a certificate that was issued for one is not in it. @throws CertMateError NOT_FOUND */
+  dropped(identifier: Identifier, serial: Serial): Promise<Dropped>;
   amend(
     identifier: Identifier,
     amendment: {

@@ -1,4 +1,5 @@
 /** A CSR as it is shown before anything is issued for it: what would be certified, what would not, what is wrong. */
+import { droppedWords } from '../../dropped-from-csr.js';
 import type { InspectedRequest } from './certificate-services.js';
 import { oidText } from './oid-names.js';
 import { keyText } from './wording.js';
@@ -17,15 +18,6 @@ export interface CsrView {
   dropped: string[];
 }
 
-const SUBJECT: Record<string, string> = {
-  common_name: 'CN',
-  organization: 'O',
-  organizational_unit: 'OU',
-  country: 'C',
-  state: 'ST',
-  locality: 'L',
-};
-
 export function csrView(csr: InspectedRequest): CsrView {
   const { key, certified, dropped } = csr;
   return {
@@ -42,19 +34,12 @@ export function csrView(csr: InspectedRequest): CsrView {
         : [
             {
               label: 'Subject',
-              values: Object.entries(certified.subject).map(([name, value]) => `${SUBJECT[name]}=${value}`),
+              values: [certified.subject_text],
             },
             { label: 'Names', values: certified.subject_alt_names },
             { label: 'Key usage', values: certified.key_usage },
             { label: 'Purposes', values: certified.extended_key_usage.map(oidText) },
           ].filter(({ values }) => values.length > 0),
-    dropped: [
-      ...dropped.subject.map(({ type, value }) => `${type}=${value} of its subject`),
-      ...dropped.subject_alt_names.map((kind) => `alternative names of the kind ${kind}`),
-      ...dropped.extensions.map(
-        ({ oid, name, critical }) => `the extension ${name ?? oidText(oid)}${critical ? ' (critical)' : ''}`,
-      ),
-      ...dropped.attributes.map(({ oid, name }) => `the attribute ${name ?? oidText(oid)}`),
-    ],
+    dropped: droppedWords(dropped, oidText),
   };
 }

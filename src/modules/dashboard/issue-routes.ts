@@ -1,6 +1,7 @@
 /** The pages that issue a certificate, and the one that gives it out. */
 import { randomUUID } from 'node:crypto';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { droppedWords } from '../../dropped-from-csr.js';
 import { CertMateError } from '../../errors.js';
 import { actorOf } from '../../http/request.js';
 import { certificatePage } from './certificate-page.js';
@@ -88,12 +89,17 @@ export const issueRoutes: FastifyPluginAsync<CertificateParts> = async (app, par
     }
   });
 
-  app.get<WithId>(`${LIST_PATH}/:id/issued`, (request, reply) => {
+  app.get<WithId>(`${LIST_PATH}/:id/issued`, async (request, reply) => {
     const certificate = certificates.get(request.params.id);
     const model = certificatePage(certificate, rightsOf(request), parts.clock.now());
     const password = p12Password(request.session.sessionId, `issued ${certificate.serial_number}`);
     const away = takeAway({ ...model, withKey: certificate.has_private_key }, parts.publicUrl, { password });
-    return reply.page('issued', issuedPage(model), { ...model, away });
+    const { identifier, serial_number, issuance_method } = certificate;
+    const dropped =
+      issuance_method === 'csr'
+        ? await parts.dropped(identifier, serial_number).then((dropped) => droppedWords(dropped), nothingIfGone)
+        : [];
+    return reply.page('issued', issuedPage(model), { ...model, away, dropped });
   });
 
   async function lookInto(typed: Typed): Promise<{ inspected: CsrView | null; problems: Problems }> {
@@ -137,7 +143,13 @@ export function showIssuedOnce(
   { certificate, away }: Issued,
 ): FastifyReply {
   const model = certificatePage(certificate, rightsOf(request), clock.now());
-  return reply.code(201).page('issued', { ...issuedPage(model), secret: true }, { ...model, away });
+  return reply.code(201).page('issued', { ...issuedPage(model), secret: true }, { ...model, away, dropped: [] });
+}
+
+/** An imported certificate may have no CSR. */
+function nothingIfGone(error: unknown): string[] {
+  if (error instanceof CertMateError && error.code === 'NOT_FOUND') return [];
+  throw error;
 }
 
 function issuedPage({ name }: { name: string }): { title: string; section: string } {

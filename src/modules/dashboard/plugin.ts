@@ -54,6 +54,7 @@ function certificatePartsOf(app: FastifyInstance, parts: DashboardParts): Certif
     profiles,
     files: store,
     inspectCsr: (request) => certificates.inspectCsr(request),
+    dropped: (identifier, serial) => certificates.dropped(identifier, serial),
     amend: (identifier, amendment, actor) => certificates.amend(identifier, amendment, actor),
     usual: () => ({
       keyType: settings.current.issuance.default_key_type,

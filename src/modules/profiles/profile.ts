@@ -13,6 +13,8 @@ type Subject = Readonly<Record<SubjectField, string | null>>;
 export interface ProposedCertificate {
   certificate_type: CertificateType;
   subject: Subject;
+  /** Where the subject has several attributes of a type, all of them; unless given, those of `subject` alone. */
+  subject_attributes?: readonly { type: string; value: string }[];
   names: readonly GeneralName[];
   key: PublicKeyKind;
   /** Whether the key comes from a CSR. */
@@ -36,6 +38,15 @@ interface Violation extends ErrorDetail {
 
 /** What `*` does not match in each kind of name. */
 const SEPARATORS: Record<GeneralName['kind'], string> = { dns: '.', email: '@', upn: '@', ip: '.:', uri: '/' };
+/** Subject field → attribute type. */
+const TYPES: Record<SubjectField, string> = {
+  common_name: 'CN',
+  organization: 'O',
+  organizational_unit: 'OU',
+  country: 'C',
+  state: 'ST',
+  locality: 'L',
+};
 /** Kinds in which capital letters mean nothing to whoever looks a name up. */
 const ANY_CASE: readonly GeneralName['kind'][] = ['dns', 'email', 'upn'];
 
@@ -101,7 +112,7 @@ export class Profile {
       ...this.#typeAndKey(proposed),
       ...this.#lifetime(proposed),
       ...this.#usages(proposed),
-      ...this.#subject(proposed.subject),
+      ...this.#subject(proposed.subject, proposed.subject_attributes ?? []),
       ...this.#names(proposed.names),
     ];
     if (violations.length === 0) return;
@@ -152,13 +163,20 @@ export class Profile {
     }
   }
 
-  *#subject(subject: Subject): Generator<Violation> {
+  *#subject(
+    subject: Subject,
+    attributes: NonNullable<ProposedCertificate['subject_attributes']>,
+  ): Generator<Violation> {
     const { required, fixed } = this.rules.subject;
     for (const field of required) {
       if (subject[field] === null)
         yield { rule: `subject.required.${field}`, path: field, message: `${field} is required` };
     }
-    for (const [field, value] of Object.entries(subject)) {
+    const values = Object.entries(subject).flatMap(([field, first]) => {
+      const all = attributes.filter(({ type }) => type === TYPES[field as SubjectField]).map(({ value }) => value);
+      return (all.length > 1 ? all : [first]).map((value) => [field, value] as const);
+    });
+    for (const [field, value] of values) {
       const only = fixed[field as SubjectField];
       if (value !== null && only !== undefined && value !== only) {
         const message = `${field} must be "${only}", or be left out`;

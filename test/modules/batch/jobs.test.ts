@@ -79,7 +79,7 @@ describe('a batch of more than 100 rows', () => {
       ['completed', 151, 151, 150, 1, null],
     );
     const [header, ...rows] = await resultRows(built, job);
-    assert.deepEqual(header, ['row', 'status', 'identifier', 'common_name', 'serial_number', 'error']);
+    assert.deepEqual(header, ['row', 'status', 'identifier', 'common_name', 'serial_number', 'error', 'dropped']);
     assert.equal(rows.length, 151);
     for (const [row, status, identifier, commonName, serial] of rows.slice(0, 150)) {
       assert.equal(status, 'issued');

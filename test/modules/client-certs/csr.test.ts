@@ -223,28 +223,31 @@ test('CSRs by openssl', openssl, async (t) => {
     }
   });
 
-  await t.test('name a subject of which the known attributes are taken once; inspect tells the rest', async () => {
-    const subject = '/C=DE/O=ACME/OU=One/OU=Two/serialNumber=7/emailAddress=Alice@example.com/CN=alice';
-    const csr = byOpenssl(ec('P-256'), [], subject);
-    const told = await inspect(csr);
-    assert.deepEqual(told.certified.subject, {
-      common_name: 'alice',
-      organization: 'ACME',
-      organizational_unit: 'One',
-      country: 'DE',
-    });
-    assert.deepEqual(told.certified.subject_alt_names, ['email:Alice@example.com']);
-    assert.deepEqual(told.dropped.subject, [
-      { type: 'OU', value: 'Two' },
-      { type: 'serialNumber', value: '7' },
-    ]);
-    const body = (await post(submit, { csr })).json();
-    assert.equal(new X509Certificate(body.certificate_pem).subject, 'C=DE\nO=ACME\nOU=One\nCN=alice');
-    const names = byOpenssl(ec('P-256'), ['-addext', 'subjectAltName=RID:1.2.3,DNS:WWW.example.com']);
-    const { subject_alt_names, dropped } = await inspect(names);
-    assert.deepEqual(subject_alt_names, ['dns:www.example.com']);
-    assert.deepEqual(dropped.subject_alt_names, ['registeredID']);
-  });
+  await t.test(
+    'name a subject of which every attribute that servers map is kept in its order; inspect tells the rest',
+    async () => {
+      const subject = '/C=DE/O=ACME/OU=One/OU=Two/serialNumber=7/title=Dr/emailAddress=Alice@example.com/CN=alice';
+      const csr = byOpenssl(ec('P-256'), [], subject);
+      const told = await inspect(csr);
+      assert.deepEqual(told.certified.subject, {
+        common_name: 'alice',
+        organization: 'ACME',
+        organizational_unit: 'One',
+        country: 'DE',
+      });
+      assert.deepEqual(told.certified.subject_alt_names, ['email:Alice@example.com']);
+      assert.deepEqual(told.dropped.subject, [{ type: 'title', value: 'Dr' }]);
+      const body = (await post(submit, { csr })).json();
+      assert.equal(
+        new X509Certificate(body.certificate_pem).subject,
+        'C=DE\nO=ACME\nOU=One\nOU=Two\nserialNumber=7\nCN=alice',
+      );
+      const names = byOpenssl(ec('P-256'), ['-addext', 'subjectAltName=RID:1.2.3,DNS:WWW.example.com']);
+      const { subject_alt_names, dropped } = await inspect(names);
+      assert.deepEqual(subject_alt_names, ['dns:www.example.com']);
+      assert.deepEqual(dropped.subject_alt_names, ['registeredID']);
+    },
+  );
 
   await t.test('without a common name need one in the request, and inspect says so', async () => {
     const csr = byOpenssl(ec('P-256'), [], '/O=ACME');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { RequestReader } from '../../../src/modules/client-certs/request-reader.js';
 import { encodePem } from '../../../src/pki/pem.js';
-import { readRequest } from '../../../src/pki/request.js';
+import { readRequest, takeApart } from '../../../src/pki/request.js';
 import { csrFor } from './life.js';
 
 function reader(t: TestContext, worker?: URL): RequestReader {
@@ -24,7 +24,7 @@ test('a CSR is read beside the event loop as it is read on it', async (t) => {
   const requests = reader(t);
   const csrs = await Promise.all([csrFor('a.example.com'), csrFor('b.example.com', 'rsa'), csrFor('c@example.com')]);
   const read = await Promise.all(csrs.map((csr) => requests.read(csr)));
-  assert.deepEqual(read, csrs.map(readRequest));
+  assert.deepEqual(read, csrs.map(takeApart));
 });
 
 test('what refuses a CSR there is what refuses it here, and concerns no other one', async (t) => {
@@ -50,5 +50,5 @@ test('while the thread that judges CSRs is not to be had, callers are told to tr
   const requests = reader(t, new URL('../../worker-thread-worker.js', import.meta.url));
   await assert.rejects(requests.read('die'), { name: 'CertMateError', code: 'UNAVAILABLE' });
   const good = await csrFor('alice');
-  assert.deepEqual(await requests.read(good), readRequest(good), 'the next one gets a new thread');
+  assert.deepEqual(await requests.read(good), takeApart(good), 'the next one gets a new thread');
 });
