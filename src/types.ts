@@ -67,6 +67,8 @@ export interface ReplacedCertificate {
   superseded_at: Timestamp;
   revoked_at: Timestamp | null;
   reason_revoked: RevocationReason | null;
+  /** As of a revocation; absent where there is none. */
+  invalidity_date?: Timestamp | undefined;
 }
 
 /** One certificate as it is stored: the resource of the API without its `status`, which depends on the time. */

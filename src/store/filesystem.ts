@@ -12,6 +12,7 @@ import type { Inventory } from './inventory.js';
 import { type FilesystemStoreOptions, openParts, type StoreParts } from './opening.js';
 import { probeDirectory } from './probe.js';
 import type { CertificateFile, CertificateFiles, Change, Listener, Problem, Store } from './store.js';
+import { inPlaceOf, predecessorOf } from './succession.js';
 import { VERIFIED_AT_ONCE, verifyEach, verifyFiles, verifyWritable } from './verification.js';
 
 export class FilesystemStore implements Store {
@@ -48,37 +49,57 @@ export class FilesystemStore implements Store {
 
   async create(record: CertificateRecord, files: CertificateFiles): Promise<void> {
     this.#assertOpen();
-    const { inventory, directories, journal, locks, clock } = this.#parts;
+    const { inventory, locks } = this.#parts;
     const { identifier, serial_number } = record;
-    if (inventory.get(identifier) !== undefined || this.#reserved.has(identifierKey(identifier))) {
+    if (this.#reserved.has(identifierKey(identifier))) {
       throw new CertMateError(
         'IDENTIFIER_TAKEN',
         `There is already a certificate ${identifier}; choose another identifier.`,
       );
     }
+    const deleted = predecessorOf(inventory, record);
     this.#assertSerialIsFree(serial_number);
     const reserved = [identifierKey(identifier), serialKey(serial_number)];
     for (const key of reserved) this.#reserved.add(key);
     try {
-      await locks.run(identifier, async () => {
-        await directories.create(record, this.#stored(files), clock.now()).catch(async (error: unknown) => {
-          await verifyWritable(this.#parts.layout, this.#parts.problems);
-          throw error;
-        });
-        let seq: number;
-        try {
-          seq = await journal.append(record);
-        } catch (error) {
-          await directories.remove(record);
-          throw error;
-        }
-        this.#show(record);
-        journal.settle(seq);
-      });
+      if (deleted === undefined) await locks.run(identifier, () => this.#begin(record, files));
+      else await this.#succeed(identifier, record, files);
     } finally {
       for (const key of reserved) this.#reserved.delete(key);
     }
     this.#rotateIfDue();
+  }
+
+  /** A certificate where there was none. */
+  async #begin(record: CertificateRecord, files: CertificateFiles): Promise<void> {
+    const { directories, journal, clock } = this.#parts;
+    await directories.create(record, this.#stored(files), clock.now()).catch(async (error: unknown) => {
+      await verifyWritable(this.#parts.layout, this.#parts.problems);
+      throw error;
+    });
+    let seq: number;
+    try {
+      seq = await journal.append(record);
+    } catch (error) {
+      await directories.remove(record);
+      throw error;
+    }
+    this.#show(record);
+    journal.settle(seq);
+  }
+
+  /** A certificate in the place of a deleted one, as a renewal is: a crash leaves the one or the other. */
+  async #succeed(identifier: Identifier, record: CertificateRecord, files: CertificateFiles): Promise<void> {
+    const { directories, clock } = this.#parts;
+    await this.#change(identifier, (deleted) => inPlaceOf(deleted, record), {
+      prepare: async (deleted, next) => {
+        // Those that could not be destroyed when it was deleted must not come into the history.
+        await directories.destroyKeys(deleted, true);
+        await directories.prepareReplacement(deleted, next, this.#stored(files), clock.now());
+      },
+      abandon: (deleted) => directories.abandonReplacement(deleted),
+      follow: (next) => directories.finishReplacement(next),
+    });
   }
 
   async update(identifier: Identifier, change: Change): Promise<CertificateRecord> {
@@ -261,7 +282,7 @@ export class FilesystemStore implements Store {
 }
 
 function identifierKey(identifier: Identifier): string {
-  return `identifier ${identifier}`;
+  return `identifier ${identifier.toLowerCase()}`;
 }
 
 function serialKey(serial: Serial): string {

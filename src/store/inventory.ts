@@ -98,6 +98,8 @@ export interface Inventory {
   /** How many certificates it knows, deleted ones included. */
   readonly size: number;
   get(identifier: Identifier): CertificateRecord | undefined;
+  /** The record whose identifier is this one, or else one that differs from it in case only; deleted ones too. */
+  namesake(identifier: Identifier): CertificateRecord | undefined;
   /** Finds current, replaced, revoked and deleted ones alike: whatever was ever issued. */
   bySerial(serial: Serial): SerialOwner | undefined;
   /** @throws CertMateError INVALID_CURSOR */

@@ -27,6 +27,8 @@ export class MemoryInventory implements Inventory {
   /** A record's place here is its slot: its number in every other structure. */
   readonly #records: CertificateRecord[] = [];
   readonly #slots = new Map<Identifier, number>();
+  /** Of identifiers with capital letters, by their lower-case form. */
+  readonly #slotsInLowerCase = new Map<string, number>();
   readonly #slotsBySerial = new Map<Serial, number>();
   /** Slots of which any serial, current or replaced, is revoked. */
   readonly #revoked = new Set<number>();
@@ -46,6 +48,14 @@ export class MemoryInventory implements Inventory {
     return slot === undefined ? undefined : this.#records[slot];
   }
 
+  namesake(identifier: Identifier): CertificateRecord | undefined {
+    const exact = this.get(identifier);
+    if (exact !== undefined) return exact;
+    const lower = identifier.toLowerCase();
+    const slot = this.#slots.get(lower) ?? this.#slotsInLowerCase.get(lower);
+    return slot === undefined ? undefined : this.#records[slot];
+  }
+
   bySerial(serial: Serial): SerialOwner | undefined {
     const slot = this.#slotsBySerial.get(serial);
     if (slot === undefined) return undefined;
@@ -62,6 +72,8 @@ export class MemoryInventory implements Inventory {
     if (known === undefined) {
       this.#records.push(record);
       this.#slots.set(record.identifier, slot);
+      const lower = record.identifier.toLowerCase();
+      if (lower !== record.identifier) this.#slotsInLowerCase.set(lower, slot);
       this.#orders.add(slot);
       this.#names.changed(slot);
       this.#serials.changed(slot);
@@ -157,7 +169,7 @@ export class MemoryInventory implements Inventory {
           expires_at: replaced.expires_at,
           revoked_at,
           reason: reason_revoked ?? 'unspecified',
-          invalidity_date: null,
+          invalidity_date: replaced.invalidity_date ?? null,
           not_before: null,
         };
       }

@@ -28,7 +28,9 @@ export function isAhead(metadata: CertificateRecord, journal: CertificateRecord)
     revocation.revoked && revocation.reason_revoked !== 'certificateHold';
   return (
     metadata.history.length > journal.history.length ||
-    (metadata.deleted_at !== null && journal.deleted_at === null) ||
+    (metadata.deleted_at !== null &&
+      journal.deleted_at === null &&
+      metadata.history.length === journal.history.length) ||
     (metadata.serial_number === journal.serial_number && isFinal(metadata) && !isFinal(journal))
   );
 }

@@ -101,7 +101,7 @@ async function settleLeftOvers(layout: Layout, directories: CertificateDirectori
 
 async function settleRenewal(layout: Layout, directories: CertificateDirectories, place: Place): Promise<void> {
   const next = await metadataIn(layout.next(place));
-  const replaced = next?.renewal.renewed_from ?? null;
+  const replaced = next?.history.at(-1)?.serial_number ?? null;
   // The copy of the replaced certificate is made last, and its metadata.json last of all.
   const complete = next !== null && replaced !== null && (await metadataIn(layout.replaced(place, replaced))) !== null;
   if (complete) await directories.finishReplacement(next);

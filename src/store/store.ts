@@ -33,7 +33,8 @@ export interface Store {
   /** Bytes of the journal and its snapshot, which the next start reads. */
   readonly journalBytes: number;
   /**
-   * Stores a new certificate with its files. If it throws, nothing of it is left.
+   * Stores a new certificate with its files. If it throws, nothing of it is left. Where a deleted certificate of the same usage
+   * has the identifier, its files and serial numbers go into the history of the new one.
    * @throws CertMateError IDENTIFIER_TAKEN, CONFLICT (serial number taken), STORAGE_FULL
    */
   create(record: CertificateRecord, files: CertificateFiles): Promise<void>;

@@ -126,14 +126,15 @@ async function checkRow(
   }
   let foreseen = await issuing.foresee(request, caller);
   // Among 30 000 of one name two random endings may well be the same.
-  while (request.identifier === undefined && rowOf.has(foreseen.identifier))
+  while (request.identifier === undefined && rowOf.has(foreseen.identifier.toLowerCase()))
     foreseen = await issuing.foresee(request, caller);
   const { identifier, commonName, keyType } = foreseen;
-  const before = rowOf.get(identifier);
+  // Some disks cannot tell names apart that differ in case only.
+  const before = rowOf.get(identifier.toLowerCase());
   if (before !== undefined) {
     throw new CertMateError('IDENTIFIER_TAKEN', `identifier: row ${before} has the same, "${identifier}"`);
   }
-  rowOf.set(identifier, row);
+  rowOf.set(identifier.toLowerCase(), row);
   return { row, identifier, common_name: commonName, key: keyType, request: { ...request, identifier } };
 }
 

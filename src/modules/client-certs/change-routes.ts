@@ -28,7 +28,8 @@ export const certificateChangeRoutes: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         summary: 'Delete a certificate: revoke it if it is valid still, destroy its keys, hide it',
-        description: 'Its serial numbers stay for OCSP and CRL, and its identifier stays taken.',
+        description:
+          'Its serial numbers stay for OCSP and CRL. A new certificate of the same usage may use its identifier again.',
         tags,
         params: identifierParams,
         response: { 200: certificateResource },

@@ -11,7 +11,7 @@ const REASON = 'cessationOfOperation';
 
 /**
  * Deletes a certificate: revokes it and its replaced ones as far as they are valid still (cessationOfOperation), destroys
- * its private keys, hides it. Its serial numbers stay for OCSP and CRL, its identifier stays taken.
+ * its private keys, hides it. Its serial numbers stay for OCSP and CRL, its identifier may be used again.
  * @throws CertMateError NOT_FOUND
  */
 export async function remove(

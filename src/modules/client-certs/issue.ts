@@ -106,7 +106,8 @@ export async function issue(
   done('issue');
   const notices = [usageNotice, renewalNotice(record, parts.automaticRenewal)].filter((notice) => notice !== null);
   return {
-    ...resourceOf(record, now),
+    // With the history of a deleted certificate whose identifier it uses again.
+    ...resourceOf(store.inventory.bySerial(serial)?.record ?? record, now),
     ...(notices.length === 0 ? {} : { notice: notices.join(' ') }),
     certificate_pem: pem,
     chain_pem: authority.chainPem,

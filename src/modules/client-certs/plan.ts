@@ -6,6 +6,7 @@ import { encodeGeneralName } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import type { UnjudgedRequest } from '../../pki/request.js';
 import { assertUsageWithinReach, assertWithinReach } from '../../reach.js';
+import { predecessorOf } from '../../store/succession.js';
 import type { Actor, Identifier, KeyType } from '../../types.js';
 import { assertReachable, defaultIdentifier } from './identifier.js';
 import { completed, encodeSubject, type Identity, identityOf, type RequestedIdentity } from './identity.js';
@@ -133,6 +134,7 @@ function freeIdentifier(
   const wanted = identifier ?? defaultIdentifier(subject.common_name, randomBytes(4));
   assertWithinReach(caller, { cert_usage, identifier: wanted });
   assertReachable(wanted);
-  if (!store.inventory.get(wanted)) return wanted;
-  throw new CertMateError('IDENTIFIER_TAKEN', `"${wanted}" is taken; choose another identifier or leave it out.`);
+  const deleted = predecessorOf(store.inventory, { identifier: wanted, cert_usage });
+  if (deleted !== undefined) assertWithinReach(caller, deleted);
+  return wanted;
 }

@@ -210,6 +210,7 @@ const certificateFields = {
       superseded_at: timestamp,
       revoked_at: timestamp.nullable(),
       reason_revoked: z.enum(REVOCATION_REASONS).nullable(),
+      invalidity_date: timestamp.optional(),
     }),
   ),
 };

@@ -35,7 +35,7 @@ export function statesOf({
       expires_at: replaced.expires_at,
       revoked_at: replaced.revoked_at,
       reason: replaced.reason_revoked,
-      invalidity_date: null,
+      invalidity_date: replaced.invalidity_date ?? null,
       not_before: null,
     })),
   ];

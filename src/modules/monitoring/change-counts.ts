@@ -9,7 +9,8 @@ export class ChangeCounts {
 
   /** Takes note of a change. @param previous null for a new certificate */
   note(record: CertificateRecord, previous: CertificateRecord | null): void {
-    if (previous === null) this.issued += 1;
+    const isNew = previous === null || (previous.deleted_at !== null && record.deleted_at === null);
+    if (isNew) this.issued += 1;
     else if (record.serial_number !== previous.serial_number) this.renewed += 1;
     if (record.deleted_at !== null && previous?.deleted_at === null) this.deleted += 1;
     this.#noteRevocations(record, previous);
