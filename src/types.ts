@@ -85,7 +85,7 @@ export interface CertificateRecord {
   locality: string | null;
   /** The whole subject in the order of the certificate (`OU=a,OU=b,CN=c`), where the fields above do not tell all of it. */
   subject_text?: string;
-  /** Each with its kind in front: `email:`, `dns:`, `ip:`, `uri:`, `upn:`. */
+  /** Each with its kind in front: `email:`, `dns:`, `ip:`, `uri:`, `upn:`, `xmpp:`, `dirname:`, `rid:`. */
   subject_alt_names: string[];
   serial_number: Serial;
   /** SHA-256 of the certificate's DER, colon-separated upper-case hex. */

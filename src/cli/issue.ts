@@ -20,7 +20,11 @@ export const SUBJECT: Options = {
   uid: { kind: 'value', value: 'ID', text: 'UID' },
   dc: { kind: 'list', value: 'PART', text: 'DC, most general first: --dc com --dc example' },
   'subject-serial': { kind: 'value', value: 'TEXT', text: 'serialNumber in the subject, such as that of a device' },
-  san: { kind: 'list', value: 'KIND:NAME', text: 'another name: email:, dns:, ip:, uri: or upn:' },
+  san: {
+    kind: 'list',
+    value: 'KIND:NAME',
+    text: 'another name: email:, dns:, ip:, uri:, upn:, xmpp:, dirname: or rid:',
+  },
 };
 
 const SETTINGS: Options = {

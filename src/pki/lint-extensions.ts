@@ -11,6 +11,8 @@ export interface Subject {
   keyKind: 'RSA' | 'EC' | 'Ed25519';
   /** The contents of the public key's BIT STRING. */
   keyBits: Buffer;
+  /** Takes what is wrong with single names. */
+  reportNames: Report;
 }
 
 type Extensions = ReadonlyMap<string, { critical: boolean; value: Buffer }>;
@@ -48,7 +50,7 @@ export function checkExtensions(list: DerReader, subject: Subject, issuerKey: Bu
   if (!isCa && purposes.length === 0) report('a leaf must say what it is for (RFC 5280 §4.2.1.12)');
   checkKeyIdentifiers(extensions, subject, issuerKey, report);
   checkKeyUsage(extensions, subject.keyKind, isCa, purposes, report);
-  checkAltNames(extensions, subject.isEmpty, report);
+  checkAltNames(extensions, subject, report);
   if (isCa && subject.isEmpty) report('a CA must have a subject (RFC 5280 §4.1.2.6)');
   checkResponder(extensions, isResponder, purposes.length, report);
   if (extensions.has(CDP)) checkDistributionPoint(extensions, report);
@@ -156,7 +158,7 @@ function checkKeyUsage(
     report('timeStamping goes with digitalSignature and nonRepudiation only (RFC 5280 §4.2.1.12)');
 }
 
-function checkAltNames(extensions: Extensions, emptySubject: boolean, report: Report): void {
+function checkAltNames(extensions: Extensions, { isEmpty: emptySubject, reportNames }: Subject, report: Report): void {
   const extension = extensions.get(SAN);
   if (emptySubject && extension?.critical !== true)
     report('with an empty subject the subjectAltName must be there and critical (RFC 5280 §4.2.1.6)');
@@ -165,7 +167,7 @@ function checkAltNames(extensions: Extensions, emptySubject: boolean, report: Re
   if (extension === undefined) return;
   const names = new DerReader(extension.value).sequence();
   if (names.atEnd) report('a subjectAltName must hold a name (RFC 5280 §4.2.1.6)');
-  while (!names.atEnd) checkGeneralName(names, report);
+  while (!names.atEnd) checkGeneralName(names, reportNames);
 }
 
 function checkResponder(extensions: Extensions, isResponder: boolean, purposes: number, report: Report): void {

@@ -91,7 +91,8 @@ export function checkGeneralName(names: DerReader, report: Report): void {
       return;
     }
     case 0x82:
-      if (!isDomain(text.startsWith('*.') ? text.slice(2) : text))
+      // Underscores are for profiles to allow.
+      if (!isDomain((text.startsWith('*.') ? text.slice(2) : text).replaceAll('_', 'x')))
         report('a dNSName must be well-formed labels in ASCII, IDN as A-labels (RFC 5280 §4.2.1.6, §7.2)');
       return;
     case 0x86:
@@ -105,17 +106,27 @@ export function checkGeneralName(names: DerReader, report: Report): void {
         report('an iPAddress must have 4 or 16 octets (RFC 5280 §4.2.1.6)');
       return;
     case 0xa0:
-      if (!isPrincipalName(element))
-        report('an otherName must be a user principal name as UTF8String (RFC 5280 §4.2.1.6)');
+      if (!isKnownOtherName(element))
+        report('an otherName must be a user principal name or an XMPP address as UTF8String (RFC 5280 §4.2.1.6)');
+      return;
+    case 0xa4:
+      if (checkName(element.content, report)) report('a directoryName must not be empty (RFC 5280 §4.2.1.6)');
+      return;
+    case 0x88:
+      if (element.content.length === 0 || (element.content.at(-1) as number) > 0x7f)
+        report('a registeredID must be an object identifier (RFC 5280 §4.2.1.6)');
       return;
     default:
-      report('a subjectAltName must hold e-mail, DNS, IP, URI or user principal names only (RFC 5280 §4.2.1.6)');
+      report('a subjectAltName must not hold X.400 and EDI names (RFC 5280 §4.2.1.6)');
   }
 }
 
-function isPrincipalName(otherName: DerElement): boolean {
+/** User principal name and XMPP address. */
+const OTHER_NAMES: ReadonlySet<string> = new Set(['1.3.6.1.4.1.311.20.2.3', '1.3.6.1.5.5.7.8.5']);
+
+function isKnownOtherName(otherName: DerElement): boolean {
   const inner = otherName.reader();
-  if (inner.oid() !== '1.3.6.1.4.1.311.20.2.3') return false;
+  if (!OTHER_NAMES.has(inner.oid())) return false;
   const value = inner.constructed(0xa0);
   inner.end();
   const { tag, content } = value.read();

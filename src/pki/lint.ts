@@ -16,6 +16,8 @@ interface Issuer {
   notBefore: Date;
   notAfter: Date;
   scheme: SignatureScheme;
+  /** Whether subject and alternative names are kept from an earlier certificate: then their contents are not judged. */
+  namesKept?: boolean;
 }
 
 const ALGORITHMS: Readonly<Record<SignatureScheme, string>> = {
@@ -65,7 +67,8 @@ function check(tbs: Buffer, issuer: Issuer, report: Report): void {
     report('the issuer must be, byte for byte, the subject of the CA (RFC 5280 §4.1.2.4)');
   checkValidity(body.sequence(), issuer, report);
   const subjectName = body.read(TAG.sequence).raw;
-  const isEmpty = checkName(subjectName, report);
+  const reportNames = issuer.namesKept ? () => undefined : report;
+  const isEmpty = checkName(subjectName, reportNames);
   const spki = body.read(TAG.sequence).raw;
   const { keyKind, keyBits } = checkPublicKey(spki, report);
   if (body.optional(0x81) !== null || body.optional(0x82) !== null)
@@ -78,7 +81,12 @@ function check(tbs: Buffer, issuer: Issuer, report: Report): void {
   const tagged = body.constructed(0xa3);
   body.end();
   const selfSigned = subjectName.equals(issuerName);
-  checkExtensions(tagged.sequence(), { isEmpty, selfSigned, keyKind, keyBits }, issuer.keyIdentifier, report);
+  checkExtensions(
+    tagged.sequence(),
+    { isEmpty, selfSigned, keyKind, keyBits, reportNames },
+    issuer.keyIdentifier,
+    report,
+  );
   tagged.end();
 }
 

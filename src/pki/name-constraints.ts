@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net';
 import { DerReader, encode, TAG } from './der.js';
-import { decodeName, formatDistinguishedName } from './names.js';
+import { decodeNameAsFound, formatDistinguishedName } from './names.js';
 
 /** One subtree: a GeneralName as it is encoded in constraints. */
 interface Subtree {
@@ -136,7 +136,7 @@ function candidatesIn(subject: Buffer, names: readonly Buffer[]): Candidate[] {
     const candidate = { tag, content };
     return { ...candidate, text: describe(candidate) };
   });
-  const attributes = decodeName(subject);
+  const attributes = decodeNameAsFound(subject);
   if (attributes.length > 0)
     candidates.unshift({
       tag: DIRECTORY,
@@ -221,7 +221,7 @@ function rdnsOf(bytes: Buffer): string[] {
   while (!rdns.atEnd) {
     const rdn = rdns.read(TAG.set);
     texts.push(
-      decodeName(encode(TAG.sequence, rdn.raw))
+      decodeNameAsFound(encode(TAG.sequence, rdn.raw))
         .map(({ type, value }) => `${type}=${value.normalize('NFC').trim().replace(/\s+/g, ' ').toLowerCase()}`)
         .sort()
         .join('+'),
@@ -253,7 +253,7 @@ const KINDS: Readonly<Record<number, string>> = {
 function describe({ tag, content }: Pick<Subtree, 'tag' | 'content'>): string {
   const kind = KINDS[tag] ?? 'a name of an unknown kind';
   if (tag === EMAIL || tag === DNS || tag === URI) return `${kind}:${content.toString('latin1')}`;
-  if (tag === DIRECTORY) return `${kind}:${formatDistinguishedName(decodeName(content))}`;
+  if (tag === DIRECTORY) return `${kind}:${formatDistinguishedName(decodeNameAsFound(content))}`;
   if (tag !== IP) return kind;
   const half = content.length / 2;
   if (content.length === 8 || content.length === 32)

@@ -53,6 +53,8 @@ export const OID = {
   smartcardLogon: '1.3.6.1.4.1.311.20.2.2',
   // otherName of a Microsoft user principal name
   userPrincipalName: '1.3.6.1.4.1.311.20.2.3',
+  // otherName of an XMPP address (RFC 6120 §13.7.1.4)
+  xmppAddress: '1.3.6.1.5.5.7.8.5',
   // PKCS #9 attributes (RFC 2985)
   emailAddress: '1.2.840.113549.1.9.1',
   challengePassword: '1.2.840.113549.1.9.7',

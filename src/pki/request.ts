@@ -239,9 +239,13 @@ function holds(digest: Verification['digest'], info: Buffer, spki: Buffer, signa
 
 /**
  * The names asked for in SubjectAltName: those of kinds that we certify, in normal form, and the kinds of the others.
+ * @param underscores whether labels of a DNS name may have them
  * @throws CertMateError INVALID_CSR for a malformed name
  */
-export function requestedNames(request: Pick<UnjudgedRequest, 'extensions'>): {
+export function requestedNames(
+  request: Pick<UnjudgedRequest, 'extensions'>,
+  underscores = false,
+): {
   names: GeneralName[];
   ignored: string[];
 } {
@@ -249,14 +253,14 @@ export function requestedNames(request: Pick<UnjudgedRequest, 'extensions'>): {
   if (extension === undefined) return { names: [], ignored: [] };
   return refusing(() => {
     const { names, other } = decodeGeneralNames(extension.value);
-    return { names: names.map(judged), ignored: other };
+    return { names: names.map((name) => judged(name, underscores)), ignored: other };
   });
 }
 
 /** @throws CertMateError INVALID_CSR that names it */
-function judged(name: GeneralName): GeneralName {
+function judged(name: GeneralName, underscores: boolean): GeneralName {
   try {
-    return normaliseGeneralName(name);
+    return normaliseGeneralName(name, underscores);
   } catch (error) {
     if (!(error instanceof CertMateError)) throw error;
     throw invalid(
@@ -270,19 +274,24 @@ export interface RequestTemplate {
   /** Name in DER. */
   subject: Buffer;
   subjectPublicKeyInfo: Buffer;
-  subjectAltNames: readonly GeneralName[];
+  /** The extension itself where names are kept as they are. */
+  subjectAltNames: readonly GeneralName[] | Extension;
 }
 
 /** CertificationRequestInfo (RFC 2986 §4.1), to be signed with the key it holds. */
 export function buildRequestInfo({ subject, subjectPublicKeyInfo, subjectAltNames }: RequestTemplate): Buffer {
   const attributes: Buffer[] = [];
-  if (subjectAltNames.length > 0) {
-    // RFC 5280 §4.2.1.6: critical if there is nothing else that names the subject.
-    const critical = subject.equals(EMPTY_NAME);
-    const extensions = encodeExtensions([subjectAltName(subjectAltNames, critical)]);
+  // RFC 5280 §4.2.1.6: critical if there is nothing else that names the subject.
+  const names = 'oid' in subjectAltNames ? subjectAltNames : altNamesOf(subjectAltNames, subject.equals(EMPTY_NAME));
+  if (names !== null) {
+    const extensions = encodeExtensions([names]);
     attributes.push(sequence(objectIdentifier(OID.extensionRequest), setOf(extensions)));
   }
   return sequence(integer(0), subject, subjectPublicKeyInfo, contextConstructed(0, ...attributes));
+}
+
+function altNamesOf(names: readonly GeneralName[], critical: boolean): Extension | null {
+  return names.length === 0 ? null : subjectAltName(names, critical);
 }
 
 /** Tag of the first field of a certificate; a request begins with an integer. */

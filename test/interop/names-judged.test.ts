@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { leafExtensions } from '../../src/modules/client-certs/profile.js';
-import { formatGeneralName, type GeneralName, parseGeneralName } from '../../src/pki/general-names.js';
+import { formatGeneralName, type GeneralName, parseRequestedName } from '../../src/pki/general-names.js';
 import { certify, keys, leafTemplate } from '../pki/samples.js';
 import { missing, run, temporaryFolder } from './programs.js';
 
@@ -125,12 +125,29 @@ const LOCALS = [
 function* written(): Generator<string> {
   for (const scheme of SCHEMES) for (const host of HOSTS) for (const tail of TAILS) yield `uri:${scheme}${host}${tail}`;
   for (const host of HOSTS) yield* [`dns:${host}`, `dns:*.${host}`, `ip:${host.replace(/^\[|\]$/g, '')}`];
-  for (const host of HOSTS) for (const local of LOCALS) yield* [`email:${local}@${host}`, `upn:${local}@${host}`];
+  for (const host of HOSTS)
+    for (const local of LOCALS) {
+      yield* [`email:${local}@${host}`, `upn:${local}@${host}`, `xmpp:${local}@${host}`, `xmpp:${local}@${host}/phone`];
+    }
+  for (const local of LOCALS)
+    for (const type of ['CN', 'UID', 'DC', 'serialNumber']) yield `dirname:${type}=${local},O=ACME`;
+  for (const rid of [
+    '1.2',
+    '2.5.4.3',
+    '1.3.6.1.4.1.99999.7',
+    '2.999.18446744073709551616',
+    '0.9.2342',
+    '1',
+    '3.1',
+    '1.40',
+  ])
+    yield `rid:${rid}`;
 }
 
 function accepted(text: string): GeneralName | null {
   try {
-    return parseGeneralName(text);
+    // With the underscores that a profile may allow.
+    return parseRequestedName(text);
   } catch {
     return null;
   }
@@ -210,7 +227,8 @@ describe('names that are accepted', () => {
 
   test('are of every kind, and hundreds', () => {
     const count = (kind: GeneralName['kind']) => names.filter((name) => name.kind === kind).length;
-    for (const kind of ['dns', 'ip', 'email', 'upn'] as const) assert.ok(count(kind) >= 4, `${kind}: ${count(kind)}`);
+    for (const kind of ['dns', 'ip', 'email', 'upn', 'xmpp', 'dirname', 'rid'] as const)
+      assert.ok(count(kind) >= 4, `${kind}: ${count(kind)}`);
     assert.ok(count('uri') > 300, String(count('uri')));
   });
 
@@ -219,7 +237,7 @@ describe('names that are accepted', () => {
     const { status, output } = await run`go run ${file('judge.go')} ${file('certificates')}`;
     assert.equal(status, 0, output);
     assert.deepEqual(
-      unread(output, ({ kind }) => (kind === 'upn' ? 0 : 1)),
+      unread(output, ({ kind }) => (['upn', 'xmpp', 'dirname', 'rid'].includes(kind) ? 0 : 1)),
       [],
     );
   });

@@ -230,8 +230,11 @@ describe('general names', () => {
     const otherName = der.contextConstructed(0, der.objectIdentifier('1.2.3'), der.contextExplicit(0, der.nullValue()));
     const dns = encodeGeneralName({ kind: 'dns', value: 'a.example' });
     assert.deepEqual(decodeGeneralNames(der.sequence(directory, dns, registered, otherName)), {
-      names: [{ kind: 'dns', value: 'a.example' }],
-      other: ['directoryName', 'registeredID', 'otherName'],
+      names: [
+        { kind: 'dns', value: 'a.example' },
+        { kind: 'rid', value: '1.2' },
+      ],
+      other: ['directoryName', 'otherName'],
     });
   });
 

@@ -370,7 +370,13 @@ describe('the last look before signing', () => {
       ),
       /otherName must be/,
     ],
-    ['a directoryName', leafWith(altNames(der.contextExplicit(4, der.sequence()))), /names only/],
+    [
+      'an empty directoryName',
+      leafWith(altNames(der.contextExplicit(4, der.sequence()))),
+      /directoryName must not be empty/,
+    ],
+    ['an empty registeredID', leafWith(altNames(der.contextPrimitive(8, Buffer.alloc(0)))), /registeredID must be/],
+    ['an X.400 address', leafWith(altNames(der.contextConstructed(3))), /must not hold X\.400/],
     // Where to ask
     ['no CDP', broken(lacking(leaf(), OID.crlDistributionPoints)), /cRLDistributionPoints are missing.*4\.2\.1\.13/],
     ['a critical CDP', leafWith(critical(extension.crlDistributionPoints('http://a/'))), /critical.*4\.2\.1\.13/],

@@ -124,13 +124,16 @@ test(
 test('the names asked for are taken in normal form, those of other kinds counted', openssl, () => {
   const names = 'email:Alice@Example.COM,DNS:WWW.Example.com,IP:10.0.0.1,IP:2001:DB8:0::1,URI:spiffe://ex/a,RID:1.2.3';
   const upn = 'otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp';
-  const request = readRequest(byOpenssl(ec('P-256'), ['-addext', `subjectAltName=${names},${upn}`]));
+  const request = readRequest(
+    byOpenssl(ec('P-256'), ['-addext', `subjectAltName=${names},${upn},otherName:1.2.3.4;UTF8:x`]),
+  );
   assert.deepEqual(request.subjectAltNames, [
     { kind: 'email', value: 'Alice@example.com' },
     { kind: 'dns', value: 'www.example.com' },
     { kind: 'ip', value: '10.0.0.1' },
     { kind: 'ip', value: '2001:db8::1' },
     { kind: 'uri', value: 'spiffe://ex/a' },
+    { kind: 'rid', value: '1.2.3' },
     { kind: 'upn', value: 'alice@corp' },
   ]);
   assert.equal(request.ignoredNames, 1);

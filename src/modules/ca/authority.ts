@@ -4,8 +4,8 @@ import type { Signer } from '../../crypto/signer.js';
 import { CertMateError } from '../../errors.js';
 import { assembleSigned, buildTbsCertificate, type Certificate } from '../../pki/certificate.js';
 import { assembleSignedPieces, buildTbsCertList, type CertListTemplate } from '../../pki/crl.js';
-import { DerReader } from '../../pki/der.js';
 import { decodeExtendedKeyUsage, type Extension } from '../../pki/extensions.js';
+import { generalNamesIn } from '../../pki/general-names.js';
 import { IssuingLimits } from '../../pki/issuing-limits.js';
 import { keyIdentifier } from '../../pki/keys.js';
 import { checkTbsCertificate } from '../../pki/lint.js';
@@ -24,6 +24,8 @@ export interface CertificateRequest {
   /** SubjectPublicKeyInfo in DER. */
   subjectPublicKeyInfo: Buffer;
   extensions: Extension[];
+  /** Whether subject and alternative names are those of a certificate that it replaces: then they are not judged again. */
+  namesKept?: boolean;
 }
 
 /** A CRL still to be signed. */
@@ -73,7 +75,7 @@ export class CertificateAuthority {
     const [purposes, names] = [value(OID.extendedKeyUsage), value(OID.subjectAltName)];
     this.limits.assertAllows({
       subject: request.subject,
-      names: names === undefined ? [] : elementsOf(names),
+      names: names === undefined ? [] : generalNamesIn(names),
       purposes: purposes === undefined ? [] : decodeExtendedKeyUsage(purposes),
     });
     const tbs = buildTbsCertificate({ ...request, issuer: certificate.subject, scheme: signer.scheme });
@@ -83,6 +85,7 @@ export class CertificateAuthority {
       notBefore: certificate.notBefore,
       notAfter: certificate.notAfter,
       scheme: signer.scheme,
+      namesKept: request.namesKept ?? false,
     });
     if (broken.length > 0) {
       throw new CertMateError('PROFILE_VIOLATION', `The certificate was not signed: ${broken.join('; ')}`);
@@ -101,12 +104,4 @@ export class CertificateAuthority {
     });
     return assembleSignedPieces(pieces, signer.scheme, await signer.sign(pieces));
   }
-}
-
-/** Each element of a SEQUENCE in DER. */
-function elementsOf(sequence: Buffer): Buffer[] {
-  const reader = new DerReader(sequence).sequence();
-  const elements: Buffer[] = [];
-  while (!reader.atEnd) elements.push(reader.read().raw);
-  return elements;
 }

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { localSigner } from '../../crypto/file-signer.js';
 import { privateKeyPem, publicKeyDer } from '../../crypto/key-encoding.js';
 import { assembleSigned } from '../../pki/certificate.js';
+import type { Extension } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import { encodePem } from '../../pki/pem.js';
 import { buildRequestInfo, type UnjudgedRequest } from '../../pki/request.js';
@@ -32,7 +33,7 @@ export function keyOfRequest(csr: UnjudgedRequest): CertifiedKey {
 export async function keyMadeHere(
   privateKey: KeyObject,
   subject: Buffer,
-  names: readonly GeneralName[],
+  names: readonly GeneralName[] | Extension,
 ): Promise<CertifiedKey & { privateKeyPem: string }> {
   const subjectPublicKeyInfo = publicKeyDer(privateKey);
   const signer = localSigner(privateKey);

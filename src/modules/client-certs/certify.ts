@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type CertificateFacts, factsOf } from '../../certificate-record.js';
 import { readCertificate } from '../../pki/certificate.js';
-import type { KeyUsage } from '../../pki/extensions.js';
+import type { Extension, KeyUsage } from '../../pki/extensions.js';
 import type { GeneralName } from '../../pki/general-names.js';
 import { encodePem } from '../../pki/pem.js';
 import { newSerial } from '../../pki/serial.js';
@@ -15,7 +15,8 @@ import { leafExtensions } from './profile.js';
 export interface Certification {
   /** The subject's Name in DER. */
   subject: Buffer;
-  names: readonly GeneralName[];
+  /** The SubjectAltName itself where subject and names are kept from an earlier certificate: then they are not judged again. */
+  names: readonly GeneralName[] | Extension;
   subjectPublicKeyInfo: Buffer;
   keyUsages: readonly KeyUsage[];
   extendedKeyUsages: readonly string[];
@@ -46,6 +47,7 @@ export async function certify(
     notBefore: lifetime.notBefore,
     notAfter: lifetime.notAfter,
     subjectPublicKeyInfo,
+    namesKept: 'oid' in names,
     extensions: leafExtensions({
       subjectPublicKeyInfo,
       authorityKeyIdentifier: authority.keyIdentifier,

@@ -46,7 +46,7 @@ export async function inspectCsr(
   await parts.requests.assertAcceptable(request.subjectPublicKeyInfo).catch(refused);
   attempt(() => parts.blockedKeys.assertAllowed(request.subjectPublicKeyInfo));
   const scheme = attempt(() => verifySignature(request));
-  const names = attempt(() => requestedNames(request));
+  const names = attempt(() => requestedNames(request, true));
   const plan =
     key &&
     names &&

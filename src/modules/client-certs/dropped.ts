@@ -55,7 +55,7 @@ function droppedNames({ extensions }: UnjudgedRequest, certified: readonly Gener
 
 function normalText(name: GeneralName): string {
   try {
-    return formatGeneralName(normaliseGeneralName(name));
+    return formatGeneralName(normaliseGeneralName(name, true));
   } catch (error) {
     if (error instanceof CertMateError) return formatGeneralName(name);
     throw error;

@@ -2,7 +2,7 @@
 import { SUBJECT_FIELDS } from '../../certificate-record.js';
 import { CertMateError } from '../../errors.js';
 import { isCountry } from '../../pki/country.js';
-import { formatGeneralName, type GeneralName, parseGeneralName } from '../../pki/general-names.js';
+import { formatGeneralName, type GeneralName, parseGeneralName, parseRequestedName } from '../../pki/general-names.js';
 import { encodeName, type NameAttribute } from '../../pki/names.js';
 import { requestedNames, type UnjudgedRequest } from '../../pki/request.js';
 import { isVisible } from '../../pki/visible-text.js';
@@ -46,7 +46,7 @@ const MOST_ATTRIBUTES = 50;
 export function identityOf(request: IdentityRequest, csr: RequestedIdentity | null): Identity {
   const attributes = subjectFrom(request, csr?.subject ?? []);
   const asked = request.subject_alt_names?.map((text, index) => located(`subject_alt_names.${index}`, text));
-  const names = asked ?? (csr === null ? [] : requestedNames(csr).names);
+  const names = asked ?? (csr === null ? [] : requestedNames(csr, true).names);
   const email = emailOf(request, csr, asked === undefined ? names : null);
   const named = attributes.some(({ type }) => type === 'CN');
   if (!named && csr !== null) {
@@ -145,7 +145,7 @@ function withEmail(names: readonly GeneralName[], email: string | null): General
 
 function located(path: string, text: string): GeneralName {
   try {
-    return parseGeneralName(text);
+    return parseRequestedName(text);
   } catch (error) {
     return invalid(path, error instanceof Error ? error.message : 'is malformed');
   }

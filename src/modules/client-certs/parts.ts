@@ -44,6 +44,8 @@ export interface Issuer {
     notAfter: Date;
     subjectPublicKeyInfo: Buffer;
     extensions: Extension[];
+    /** Whether subject and names are those of the certificate that it replaces. */
+    namesKept?: boolean;
   }): Promise<Buffer>;
 }
 

@@ -110,7 +110,7 @@ export function leafExtensions(leaf: {
   authorityKeyIdentifier: Buffer;
   keyUsages: readonly KeyUsage[];
   extendedKeyUsages: readonly string[];
-  names: readonly GeneralName[];
+  names: readonly GeneralName[] | Extension;
   urls: RelyingPartyUrls;
 }): Extension[] {
   return [
@@ -119,7 +119,7 @@ export function leafExtensions(leaf: {
     extendedKeyUsage(leaf.extendedKeyUsages),
     subjectKeyIdentifier(keyIdentifier(leaf.subjectPublicKeyInfo)),
     authorityKeyIdentifier(leaf.authorityKeyIdentifier),
-    ...(leaf.names.length > 0 ? [subjectAltName(leaf.names, false)] : []),
+    ...('oid' in leaf.names ? [leaf.names] : leaf.names.length > 0 ? [subjectAltName(leaf.names, false)] : []),
     crlDistributionPoints(leaf.urls.crl),
     authorityInfoAccess({ ocsp: leaf.urls.ocsp, caIssuers: leaf.urls.caIssuers }),
   ];

@@ -2,9 +2,10 @@
 import { timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
-import type { KeyUsage } from '../../pki/extensions.js';
-import { assertReadable, encodeGeneralName } from '../../pki/general-names.js';
+import type { Extension, KeyUsage } from '../../pki/extensions.js';
+import { assertReadable, generalNamesIn } from '../../pki/general-names.js';
 import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
+import { OID } from '../../pki/oids.js';
 import { decodePem } from '../../pki/pem.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
 import { recordSaved } from './arrears.js';
@@ -56,16 +57,17 @@ export async function renew(
   lifetime();
   const certificate = await readStored(parts, present);
   assertReadable(certificate.subjectAltNames);
+  const names = keptNames(certificate);
   authority.limits.assertAllows({
     subject: certificate.subject,
-    names: certificate.subjectAltNames.map(encodeGeneralName),
+    names: 'oid' in names ? generalNamesIn(names.value) : [],
     purposes: extendedKeyUsagesOf(present),
   });
   const key = await keyFor(parts, present, certificate, request, actor);
   const { algorithm } = publicKeyFacts(key.subjectPublicKeyInfo);
   const { pem, facts } = await certify(parts, {
     subject: certificate.subject,
-    names: certificate.subjectAltNames,
+    names,
     subjectPublicKeyInfo: key.subjectPublicKeyInfo,
     keyUsages: keyUsagesOf(present, algorithm),
     extendedKeyUsages: extendedKeyUsagesOf(present),
@@ -174,19 +176,29 @@ async function readStored({ store }: LifecycleParts, record: CertificateRecord):
   return readCertificate(der);
 }
 
+/** The alternative names byte for byte, those too that would not be issued now; an empty list if there are none. */
+function keptNames({ subject, extensions }: Certificate): Extension | [] {
+  const names = extensions.find(({ oid }) => oid === OID.subjectAltName);
+  // RFC 5280 §4.2.1.6: critical if there is nothing else that names the subject.
+  return names === undefined ? [] : { ...names, critical: subject.equals(EMPTY_NAME) };
+}
+
+const EMPTY_NAME = Buffer.from([0x30, 0x00]);
+
 async function keyFor(
   { store, keys, requests, blockedKeys }: LifecycleParts,
   record: CertificateRecord,
-  { subject, subjectAltNames, subjectPublicKeyInfo }: Certificate,
+  certificate: Certificate,
   { csr, reuse_key }: RenewalRequest,
   { user }: Actor,
 ): Promise<RenewedKey> {
+  const { subject, subjectPublicKeyInfo } = certificate;
   if (csr !== undefined) {
     const key = keyOfRequest(await requests.read(csr));
     blockedKeys.assertAllowed(key.subjectPublicKeyInfo);
     return key;
   }
-  if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record), user), subject, subjectAltNames);
+  if (!reuse_key) return keyMadeHere(await keys.generate(keyTypeOf(record), user), subject, keptNames(certificate));
   // It was certified once, perhaps elsewhere, perhaps before its weakness was known.
   await requests.assertAcceptable(subjectPublicKeyInfo);
   blockedKeys.assertAllowed(subjectPublicKeyInfo);

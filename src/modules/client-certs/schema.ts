@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { dropped } from '../../dropped-from-csr.js';
 import { isCountry } from '../../pki/country.js';
-import { parseGeneralName } from '../../pki/general-names.js';
+import { parseRequestedName } from '../../pki/general-names.js';
 import { PKCS12_PASSWORD, PKCS12_PROFILES } from '../../pki/pkcs12-protection.js';
 import { isVisible } from '../../pki/visible-text.js';
 import { REVOCATION_REASONS } from '../../types.js';
@@ -67,7 +67,8 @@ const generalName =
   (kind = '') =>
   (text: string, context: z.RefinementCtx<string>) => {
     try {
-      parseGeneralName(kind + text);
+      // Whether underscores are allowed, the profile says.
+      parseRequestedName(kind + text);
     } catch (error) {
       context.addIssue(error instanceof Error ? error.message : 'is malformed');
     }
@@ -124,7 +125,8 @@ export const issueFields = z.strictObject({
     .max(100)
     .optional()
     .meta({
-      description: 'Each with its kind: email:, dns:, ip:, uri:, upn:.',
+      description:
+        'Each with its kind: email:, dns:, ip:, uri:, upn:, xmpp:, dirname: (CN=alice,O=ACME in the order of the certificate), rid: (1.3.6.1.4.1.99999.7).',
       example: ['dns:laptop-7.example.com'],
     }),
   key_usage: z.array(z.enum(leafKeyUsages)).min(1).max(5).optional(),

@@ -89,7 +89,7 @@ function lifetimeText(lifetime: IssuingRules['rules']['lifetime']): string {
 }
 
 function namesText({ kinds, required, patterns }: IssuingRules['rules']['subject_alt_names']): string {
-  const all = ['email', 'dns', 'ip', 'uri', 'upn'];
+  const all = ['email', 'dns', 'ip', 'uri', 'upn', 'xmpp', 'dirname', 'rid'];
   const texts = [
     kinds.length === 0 ? 'none' : kinds.length < all.length ? `only ${kinds.join(', ')}` : '',
     ...required.map((kind) => `at least one ${kind}`),

@@ -37,7 +37,16 @@ interface Violation extends ErrorDetail {
 }
 
 /** What `*` does not match in each kind of name. */
-const SEPARATORS: Record<GeneralName['kind'], string> = { dns: '.', email: '@', upn: '@', ip: '.:', uri: '/' };
+const SEPARATORS: Record<GeneralName['kind'], string> = {
+  dns: '.',
+  email: '@',
+  upn: '@',
+  ip: '.:',
+  uri: '/',
+  xmpp: '@/',
+  dirname: ',',
+  rid: '.',
+};
 /** Subject field → attribute type. */
 const TYPES: Record<SubjectField, string> = {
   common_name: 'CN',
@@ -48,7 +57,7 @@ const TYPES: Record<SubjectField, string> = {
   locality: 'L',
 };
 /** Kinds in which capital letters mean nothing to whoever looks a name up. */
-const ANY_CASE: readonly GeneralName['kind'][] = ['dns', 'email', 'upn'];
+const ANY_CASE: readonly GeneralName['kind'][] = ['dns', 'email', 'upn', 'xmpp', 'dirname'];
 
 export class Profile {
   readonly name: string;
@@ -191,7 +200,7 @@ export class Profile {
   }
 
   *#names(names: readonly GeneralName[]): Generator<Violation> {
-    const { kinds, required } = this.rules.subject_alt_names;
+    const { kinds, required, underscores } = this.rules.subject_alt_names;
     const path = 'subject_alt_names';
     for (const kind of required) {
       if (names.some((name) => name.kind === kind)) continue;
@@ -201,6 +210,11 @@ export class Profile {
       if (!kinds.includes(kind)) {
         const message = `${kind}:${value} is of a kind that is not allowed`;
         yield { rule: 'subject_alt_names.kinds', path, message };
+        continue;
+      }
+      if (kind === 'dns' && value.includes('_') && !underscores) {
+        const message = `dns:${value} has an underscore, which host names must not have; a profile can allow it`;
+        yield { rule: 'subject_alt_names.underscores', path, message };
         continue;
       }
       const patterns = this.#patterns.get(`${kind}:`);

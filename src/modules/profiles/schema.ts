@@ -15,7 +15,7 @@ const KEY_USAGES = [
   'dataEncipherment',
   'keyAgreement',
 ] as const;
-const NAME_KINDS = ['email', 'dns', 'ip', 'uri', 'upn'] as const;
+const NAME_KINDS = ['email', 'dns', 'ip', 'uri', 'upn', 'xmpp', 'dirname', 'rid'] as const;
 /** Subject field → most characters (RFC 5280 appendix A.1). */
 const SUBJECT_FIELDS = {
   common_name: 64,
@@ -124,6 +124,9 @@ const rules = z
           .default([])
           .meta({ description: 'Of each kind there must be at least one.' }),
         patterns: z.partialRecord(z.enum(NAME_KINDS), patterns).default({}),
+        underscores: z.boolean().default(false).meta({
+          description: 'Allows underscores in dns: names, which host names must not have (RFC 1123).',
+        }),
       })
       .prefault({}),
     subject: z

@@ -242,7 +242,10 @@ test('CSRs by openssl', openssl, async (t) => {
         new X509Certificate(body.certificate_pem).subject,
         'C=DE\nO=ACME\nOU=One\nOU=Two\nserialNumber=7\nCN=alice',
       );
-      const names = byOpenssl(ec('P-256'), ['-addext', 'subjectAltName=RID:1.2.3,DNS:WWW.example.com']);
+      const names = byOpenssl(ec('P-256'), [
+        '-addext',
+        'subjectAltName=otherName:1.2.3;UTF8:x,RID:1.2.3,DNS:WWW.example.com',
+      ]);
       const { subject_alt_names, dropped } = await inspect(names);
       assert.deepEqual(subject_alt_names, ['dns:www.example.com']);
       assert.deepEqual(dropped.subject_alt_names, ['registeredID']);
