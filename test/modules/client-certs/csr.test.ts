@@ -247,8 +247,8 @@ test('CSRs by openssl', openssl, async (t) => {
         'subjectAltName=otherName:1.2.3;UTF8:x,RID:1.2.3,DNS:WWW.example.com',
       ]);
       const { subject_alt_names, dropped } = await inspect(names);
-      assert.deepEqual(subject_alt_names, ['dns:www.example.com']);
-      assert.deepEqual(dropped.subject_alt_names, ['registeredID']);
+      assert.deepEqual(subject_alt_names, ['rid:1.2.3', 'dns:www.example.com']);
+      assert.deepEqual(dropped.subject_alt_names, ['otherName']);
     },
   );
 

@@ -270,6 +270,7 @@ describe('deleting a certificate', () => {
       404,
     );
     assert.equal((await remove(identifier)).status, 404);
+    assert.equal((await issue({ identifier })).identifier, identifier, 'it can be used again');
     await assert.rejects(issue({ identifier }), /IDENTIFIER_TAKEN/);
   });
 
