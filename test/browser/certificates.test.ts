@@ -233,7 +233,7 @@ describe('one certificate in Chromium', { skip: missing('chromium', 'openssl') }
       await page.getByText('Relying parties reach everything they need').waitFor();
       assert.equal(await page.locator('.checks .badge.good').count(), 4);
       await page.getByLabel('Passphrase', { exact: true }).fill('correct horse battery');
-      await page.getByLabel('The same again').fill('correct horse battery');
+      await page.getByLabel('Repeat passphrase').fill('correct horse battery');
       const backup = await download(page, () => page.getByRole('button', { name: 'Download a backup' }).click());
       assert.match(backup.suggestedFilename(), /^certmate-[\d-]+\.cmbk$/);
       assert.deepEqual(complaints, []);
