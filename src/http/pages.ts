@@ -73,10 +73,18 @@ declare module 'fastify' {
   interface FastifyReply {
     /**
      * Renders a page inside the layout. The model must hold every value its template prints. A browser that has sent a form is
-     * redirected to it, so that reload and Back send nothing again; `secret`: what the page shows is stored nowhere else.
+     * redirected to it, so that reload and Back send nothing again; `secret`: what the page shows is stored nowhere else;
+     * `sessionEnded`: the form has ended its own session, so there is none to hold the page for, and it is shown at once.
      */
-    page(template: string, page: { title: string; section?: string; secret?: boolean }, model: object): FastifyReply;
+    page(template: string, page: PageHead, model: object): FastifyReply;
   }
+}
+
+export interface PageHead {
+  title: string;
+  section?: string;
+  secret?: boolean;
+  sessionEnded?: boolean;
 }
 
 const CONTENT_SECURITY_POLICY: Record<string, string[]> = {
@@ -204,35 +212,38 @@ async function addTemplates(
   const engine = new Eta({ cache: true, autoFilter: true, filterFunction: (value) => (value ?? '') as string });
   await app.register(view, { engine: { eta: engine }, root: join(packageRoot, 'views'), production: true });
   addFlash(app);
-  app.decorateReply('page', function (this: FastifyReply, template, { secret = false, ...page }, model) {
-    const { request } = this;
-    if (isSentForm(request) && (secret || !isScript(request))) {
-      const { statusCode: code } = this;
-      const retryAfter = this.hasHeader('retry-after') ? String(this.getHeader('retry-after')) : null;
-      const status = code >= 400 ? code : 200;
-      const name = held.hold(request.session.sessionId, { template, page, model, status, retryAfter, secret });
-      if (name !== null) return this.redirect(`${SHOWN_PATH}/${name}`, 303);
-    }
-    const { title, section = '' } = page;
-    // Until the password is changed there is nowhere to go.
-    const visitor = request.principal?.mustChangePassword === true ? null : request.principal;
-    const { instance_name: instance, accent } = appearance();
-    const site: Site = {
-      title,
-      instance,
-      accent,
-      section,
-      navigation: visitor === null ? [] : navigationFor(app, visitor.role),
-      view: keptView(request),
-      issueHref: visitor === null || visitor.role === 'viewer' ? '' : '/client-certificates/new',
-      flash: isScript(request) ? null : takeFlash(request),
-      theme: readTheme(request.cookies?.['theme']),
-      visitor,
-      csrf: csrfToken(request, this, section),
-      here: request.method === 'GET' ? request.url : '/',
-    };
-    return this.view(template, { ...model, site });
-  });
+  app.decorateReply(
+    'page',
+    function (this: FastifyReply, template, { secret = false, sessionEnded = false, ...page }, model) {
+      const { request } = this;
+      if (!sessionEnded && isSentForm(request) && (secret || !isScript(request))) {
+        const { statusCode: code } = this;
+        const retryAfter = this.hasHeader('retry-after') ? String(this.getHeader('retry-after')) : null;
+        const status = code >= 400 ? code : 200;
+        const name = held.hold(request.session.sessionId, { template, page, model, status, retryAfter, secret });
+        if (name !== null) return this.redirect(`${SHOWN_PATH}/${name}`, 303);
+      }
+      const { title, section = '' } = page;
+      // Until the password is changed there is nowhere to go.
+      const visitor = request.principal?.mustChangePassword === true ? null : request.principal;
+      const { instance_name: instance, accent } = appearance();
+      const site: Site = {
+        title,
+        instance,
+        accent,
+        section,
+        navigation: visitor === null ? [] : navigationFor(app, visitor.role),
+        view: keptView(request),
+        issueHref: visitor === null || visitor.role === 'viewer' ? '' : '/client-certificates/new',
+        flash: isScript(request) ? null : takeFlash(request),
+        theme: readTheme(request.cookies?.['theme']),
+        visitor,
+        csrf: csrfToken(request, this, section),
+        here: request.method === 'GET' ? request.url : '/',
+      };
+      return this.view(template, { ...model, site });
+    },
+  );
 }
 
 async function addCsrfProtection(app: FastifyInstance): Promise<void> {

@@ -53,19 +53,25 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
     );
   };
 
-  const showToken = (reply: FastifyReply, token: string, key: ApiKey, done: string) => {
+  const showToken = (reply: FastifyReply, token: string, key: ApiKey, done: string, sessionEnded = false) => {
     const model = {
       name: key.name,
       what: 'token',
       done,
       secret: token,
-      advice:
-        'Copy it now: only its hash is stored. This page can be opened again for 10 minutes, in this session only.',
+      advice: sessionEnded
+        ? 'Copy it now: only its hash is stored, and this page cannot be opened again. Your session has ended: sign in with the new token.'
+        : 'Copy it now: only its hash is stored. This page can be opened again for 10 minutes, in this session only.',
       example: `curl -H "Authorization: Bearer ${token}" \\\n  ${publicUrl}/api/client-certs`,
       back: LIST,
       facts: keyRow(key, clock.now()),
     };
-    return showSettings(reply, 'once', { key: 'keys', title: `The API key ${key.name}`, secret: true }, model);
+    return showSettings(
+      reply,
+      'once',
+      { key: 'keys', title: `The API key ${key.name}`, secret: true, sessionEnded },
+      model,
+    );
   };
 
   app.get(LIST, (_request, reply) => showList(reply, blankKeyForm()));
@@ -130,7 +136,8 @@ export const keyPages: FastifyPluginAsync<AccountParts> = async (app, { keys, in
         proof,
         actorOf(request),
       );
-      return await showToken(reply, token, key, rotationText(ended, offspring));
+      const isOwn = callerOf(request).id === request.params.id;
+      return await showToken(reply, token, key, rotationText(ended, offspring), isOwn);
     } catch (error) {
       if (!(error instanceof CertMateError) || ![403, 409].includes(error.status)) throw error;
       return askRotation(request, reply.code(error.status), error.message);

@@ -1,6 +1,7 @@
 /** The pages of settings: rate limits, renewal, appearance, and what is issued by default. */
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { CertMateError } from '../../errors.js';
+import type { PageHead } from '../../http/pages.js';
 import { actorOf } from '../../http/request.js';
 import { moment } from './dates.js';
 import { problemsOfSettings, readSettingsForm, type SettingsForm, savedText, settingsForm } from './settings-forms.js';
@@ -76,10 +77,10 @@ export const settingsPages: FastifyPluginAsync<SettingsParts> = async (app, part
 export function showSettings(
   reply: FastifyReply,
   template: string,
-  { key, title, secret = false }: { key: string; title: string; secret?: boolean },
+  { key, title, ...shown }: PageHead & { key: string },
   model: object,
 ): FastifyReply {
-  const page = { title: key === '' ? title : `${title} · Settings`, section: 'settings', secret };
+  const page = { title: key === '' ? title : `${title} · Settings`, section: 'settings', ...shown };
   return reply.page(`settings-${template}`, page, { ...model, entries: settingsEntries(key), heading: title });
 }
 

@@ -19,7 +19,11 @@ export class Browser {
   async send(url: string, fields: Record<string, string | string[]> = {}): Promise<LightMyRequestResponse> {
     const answer = await this.post(url, fields);
     const { location } = answer.headers;
-    return answer.statusCode === 303 && location?.startsWith('/shown/') === true ? this.open(location) : answer;
+    if (answer.statusCode !== 303 || location?.startsWith('/shown/') !== true) return answer;
+    const shown = await this.open(location);
+    // The request that counts is the one that was sent, not the one that fetches its answer.
+    shown.headers['x-request-id'] = answer.headers['x-request-id'];
+    return shown;
   }
 
   /** Sends a form with the CSRF token of the last page, unless `fields` says otherwise. */

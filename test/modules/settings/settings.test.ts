@@ -140,7 +140,7 @@ describe('the settings', () => {
     ['what only the answer has', { sources: {} }, 'sources', 'Unknown field'],
     ['a limit of nothing', { rate_limits: { login: 0 } }, 'rate_limits.login', 'at least 1'],
     ['a limit too large', { rate_limits: { ocsp: 1_000_001 } }, 'rate_limits.ocsp', 'at most 1000000'],
-    ['half a call', { rate_limits: { crl: 1.5 } }, 'rate_limits.crl', 'int'],
+    ['half a call', { rate_limits: { crl: 1.5 } }, 'rate_limits.crl', 'whole number'],
     ['a number as text', { rate_limits: { crl: '5' } }, 'rate_limits.crl', 'number'],
     ['a schedule that is none', { renewal: { cron: 'daily' } }, 'renewal.cron', 'cron expression'],
     ['a schedule that never comes', { renewal: { cron: '0 0 31 2 *' } }, 'renewal.cron', 'cron expression'],
