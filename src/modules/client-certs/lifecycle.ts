@@ -1,6 +1,7 @@
 /** The life of client certificates, as routes and pages use it: each step is a file of its own. */
 
 import type { Dropped } from '../../dropped-from-csr.js';
+import { CertMateError } from '../../errors.js';
 import type { CountedField, InventoryCounts, InventoryQuery, StatusCounts } from '../../store/inventory.js';
 import type { Actor, CertificateRecord, Identifier, KeyType, Serial } from '../../types.js';
 import { type Amendment, amend } from './amend.js';
@@ -128,8 +129,13 @@ export class CertificateLifecycle {
     return this.#parts.store.inventory.expiries(moments);
   }
 
-  /** @throws CertMateError NOT_FOUND, also where it is out of the caller's reach */
+  /** @throws CertMateError NOT_FOUND, also where it is out of the caller's reach; says of a deleted one that it was deleted */
   get(identifier: Identifier, caller: Caller = {}): CertificateResource {
+    const deletedAt = this.#parts.store.inventory.get(identifier)?.deleted_at ?? null;
+    // A limited key is not told of what is no longer there.
+    if (deletedAt !== null && caller.reach == null) {
+      throw new CertMateError('NOT_FOUND', `There is no certificate "${identifier}": it was deleted at ${deletedAt}.`);
+    }
     return resourceOf(findRecord(this.#parts.store, identifier, caller), this.#parts.clock.now());
   }
 

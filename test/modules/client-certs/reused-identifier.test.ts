@@ -39,7 +39,9 @@ test('the identifier of a deleted certificate can be used again, its serial stay
   const revocation = { reason: 'keyCompromise', invalidity_date: second.not_before };
   await call('admin', { method: 'POST', url: '/api/client-certs/alice/revoke', payload: revocation });
   await remove('alice');
-  assert.equal((await call('viewer', { url: '/api/client-certs/alice' })).statusCode, 404);
+  const gone = await call('viewer', { url: '/api/client-certs/alice' });
+  assert.equal(gone.statusCode, 404);
+  assert.match(gone.json().message, /it was deleted at \d{4}-/);
 
   const third = await post({ common_name: 'Alice the Second', identifier: 'alice' });
   assert.equal(third.renewal.renewed_from, null);
