@@ -160,7 +160,7 @@ export class Batches {
 
   /**
    * The progress of a job as server-sent events, to its end.
-   * @param caller the id of whoever follows it
+   * @param caller the id of the caller that follows it
    * @param shown what an event carries; all of it unless given
    * @throws CertMateError RATE_LIMITED this caller follows too many already
    */

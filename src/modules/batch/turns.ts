@@ -1,4 +1,4 @@
-/** The order in which waiting batches get their turn: by caller, so that nobody's many batches hold up another's one. */
+/** The order in which waiting batches get their turn: by caller, so that many batches of one caller do not hold up another caller's. */
 
 interface Waiting {
   readonly description: { readonly owner: { readonly id: string } };

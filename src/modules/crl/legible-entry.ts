@@ -4,7 +4,7 @@ import type { Timestamp } from '../../types.js';
 
 /**
  * The entry with its dates clamped. One entry with a date before 1970 makes rustls refuse the whole list (BadDerTime), and
- * Java takes a certificate whose revocation date lies in the future for good. Records made by imports or earlier versions
+ * Java accepts a certificate whose revocation date lies in the future. Records made by imports or earlier versions
  * may have such dates.
  * @param notBefore when the certificate begins; null if that is not known
  */

@@ -126,7 +126,7 @@ function checkMetadata(record: CertificateRecord, stored: Buffer | null, now: Da
   }
 }
 
-/** How far ahead of ours the clock of whoever gave a date may have been (ms). */
+/** How far ahead of ours the clock behind a given date may have been (ms). */
 const SKEW = 5 * 60_000;
 
 /** Dates of a revocation that some relying parties could not read, or would misread. */

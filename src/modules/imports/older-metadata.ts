@@ -22,7 +22,7 @@ export interface OlderMetadata {
 
 /**
  * Reads one.
- * @throws Error what is wrong with it, unless it can still be read that the certificate is revoked: else nobody knows
+ * @throws Error what is wrong with it, unless it can still be read that the certificate is revoked: otherwise it is unknown
  */
 export function readOlderMetadata(file: Buffer): OlderMetadata {
   const said = salvage(file);

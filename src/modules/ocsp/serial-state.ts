@@ -12,7 +12,7 @@ export const GOOD: SerialState = { revoked_at: null, reason_revoked: null };
 
 /**
  * CertStatus (RFC 6960 §4.2.1). A revocation date before 1970 or in the future is clamped: some clients cannot read the one,
- * or take the certificate for good because of the other.
+ * or call the certificate good because of the other.
  * @param state undefined for a serial number never issued
  */
 export function statusFor(state: SerialState | undefined, now: Date): SingleResponse['status'] {
