@@ -67,11 +67,13 @@ export function readJournal(
   if (snapshot !== null) {
     const name = snapshotName(snapshot);
     let ended = false;
+    let rows = 0;
     readLinesSync(join(directory, name), (line, position) => {
       const said = decodeLine(line) as SnapshotLine | undefined;
+      if (said === undefined || isRow(said)) rows += 1;
       if (said === undefined) damaged(name, `The line at byte ${position} is damaged.`);
       else if (isRow(said)) take(fromRow(said));
-      else if ('end' in said) ended = true;
+      else if ('end' in said) ended = said.end === rows;
       else if (said.rows !== ROW_VERSION) throw newerThan(name, said.rows, ROW_VERSION);
     });
     if (!ended) damaged(name, 'It is cut short.');

@@ -147,3 +147,21 @@ test('a closed settlement tries nothing more, also of what fails afterwards', as
   await wait(RETRY_MS);
   assert.deepEqual(tried, []);
 });
+
+test('what fails after closing is not tried again, nor what was being tried then', async (t) => {
+  const idle = watched(t);
+  idle.settlement.close();
+  await idle.settlement.follow(alice, [1], failing(new Error('no')));
+  await idle.wait(RETRY_MS);
+  assert.deepEqual(idle.tried, []);
+  t.mock.timers.reset();
+  let release: () => void = () => undefined;
+  const busy = watched(t, () => new Promise((resolve) => (release = resolve)));
+  await busy.settlement.follow(alice, [1], failing(new Error('no')));
+  await busy.wait(RETRY_MS);
+  busy.settlement.close();
+  release();
+  await busy.wait(0);
+  await busy.wait(RETRY_MS);
+  assert.deepEqual(busy.tried, [alice.identifier]);
+});
