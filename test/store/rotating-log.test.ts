@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { listLog, logNames } from '../../src/store/log-names.js';
 import { RotatingLog } from '../../src/store/rotating-log.js';
 import { FileCalls } from '../file-calls.js';
 import { temporaryDirectory } from './records.js';
@@ -229,5 +230,47 @@ test('a file that could not be opened is opened by whoever asks next', async (t)
   // Nobody needs it any more: it is closed.
   // Nobody needs it any more, so it is closed already; open are the one that grows, and the same to be read.
   assert.equal(leftOpen(calls), 2);
+  await log.close();
+});
+
+test('files are opened once while the log is open, and read under whatever name', async (t) => {
+  const { root, log, calls } = await watched(t, 'one', 'two');
+  const [file] = log.files;
+  assert.ok(file);
+  const from = calls.made.length;
+  for (let time = 0; time < 3; time += 1)
+    assert.deepEqual(await collect(file.lines(0, await file.size())), ['one', 'two']);
+  await rename(join(root, LIVE), join(root, 'elsewhere'));
+  assert.deepEqual(await collect(file.lines(0, 4)), ['one'], 'no more than was asked for');
+  assert.deepEqual(
+    calls.made.slice(from).filter(({ name }) => name === 'open'),
+    [],
+  );
+  await log.close();
+});
+
+test('the names of a log come in the order of its lines, the one that grows last', async (t) => {
+  const names = [LIVE, closed(20), closed(3), closed(1_000_000_000_000), 'audit-.log', 'other.log'];
+  assert.deepEqual(logNames(names, LIVE), [
+    { name: closed(3), first: 3 },
+    { name: closed(20), first: 20 },
+    { name: closed(1_000_000_000_000), first: 1_000_000_000_000 },
+    { name: LIVE, first: null },
+  ]);
+  assert.deepEqual(logNames([closed(3)], LIVE), [{ name: closed(3), first: 3 }]);
+  const root = await temporaryDirectory(t);
+  assert.deepEqual(await listLog(join(root, 'none'), LIVE), []);
+  await writeFile(join(root, LIVE), '');
+  assert.deepEqual(await listLog(root, LIVE), [{ name: LIVE, first: null, path: join(root, LIVE) }]);
+  const calls = FileCalls.watch(t, root);
+  calls.fail(({ name }) => name === 'readdir', 'EACCES', { times: 1 });
+  await assert.rejects(listLog(root, LIVE), { code: 'EACCES' });
+});
+
+test('a file that has become shorter ends earlier', async (t) => {
+  const { root, log } = await watched(t, 'one', 'two');
+  await truncate(join(root, LIVE), 4);
+  const [file] = log.files;
+  assert.deepEqual(await collect(file?.lines(0, 8) ?? assert.fail()), ['one']);
   await log.close();
 });
