@@ -1,16 +1,12 @@
 // kill -9 while 16 clients issue, renew and revoke. CERTMATE_TEST_KILLS: how many times; 15 unless set, more in CI.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { assembleSigned } from '../../src/pki/certificate.js';
 import { type CertificateList, readCrl } from '../../src/pki/crl.js';
-import { encodeName } from '../../src/pki/names.js';
-import { encodePem } from '../../src/pki/pem.js';
-import { buildRequestInfo } from '../../src/pki/request.js';
 import { testConfig } from '../build.js';
 import { complaints } from '../modules/doctor/doctored.js';
+import { ownRequest } from './own-request.js';
 import { call, fetchCrl, type Loaded, load } from './server.js';
 
 const KILLS = Number(process.env['CERTMATE_TEST_KILLS'] ?? 15);
@@ -173,14 +169,3 @@ test(`after each of ${KILLS} kills everything acknowledged is there, nothing is 
     `${KILLS} kills, ${known.issued.size} certificates, ${known.revoked.size} revocations, CRL ${known.highest}`,
   );
 });
-
-/** A CSR of a key that the clients have. */
-function ownRequest(): string {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const info = buildRequestInfo({
-    subject: encodeName([{ type: 'CN', value: 'someone' }]),
-    subjectPublicKeyInfo: publicKey.export({ type: 'spki', format: 'der' }),
-    subjectAltNames: [],
-  });
-  return encodePem('CERTIFICATE REQUEST', assembleSigned(info, 'ecdsa-sha256', sign('sha256', info, privateKey)));
-}
