@@ -201,6 +201,29 @@ test('a line torn by a crash is cut off and reported', async (t) => {
   assert.notEqual(second.journal.reading.knownInSpiteOfDamage, null, 'what cut it off may not have been a crash');
 });
 
+test('a line torn by a power cut while a rotation had begun is told as such, not as damage', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const first = await open(t, directory);
+  await appendSettled(first.journal, sampleRecord(1), sampleRecord(2));
+  await first.journal.close();
+  const path = join(directory, 'journal-1.log');
+  const { size } = await stat(path);
+  await truncate(path, size - 5);
+  await writeFile(join(directory, 'journal-2.log'), `${encodeLine({ journal: 1 })}\n`);
+  const second = await open(t, directory);
+  assert.deepEqual([...second.records.keys()], [sampleRecord(1).identifier]);
+  assert.deepEqual(
+    second.problems.map(({ path: at, message }) => [at, message.replace(/\d+/, 'N')]),
+    [
+      [
+        'journal/journal-1.log',
+        'The line at byte N is incomplete, as a crash leaves it. Every metadata.json was compared.',
+      ],
+    ],
+  );
+  assert.notEqual(second.journal.reading.knownInSpiteOfDamage, null, 'what cut it off may not have been a crash');
+});
+
 test('a damaged line is skipped and reported with its position; the lines after it count', async (t) => {
   const directory = await temporaryDirectory(t);
   const first = await open(t, directory);
@@ -499,7 +522,10 @@ test('what a start would read is counted: the snapshot and every journal after i
   assert.equal(journal.size, await bytes());
   await journal.append(sampleRecord(3));
   const rotation = journal.rotate(records);
-  for (let n = 0; n < 3; n += 1) await appendSettled(journal, sampleRecord(4));
+  // The rotation goes on beside them, up to the line that is not settled.
+  for (let n = 0; n < 200 && journal.size !== (await bytes()); n += 1) await appendSettled(journal, sampleRecord(4));
+  assert.ok((await readdir(directory)).includes('journal-2.log'));
+  await appendSettled(journal, sampleRecord(4));
   assert.equal(journal.size, await bytes(), 'two journals');
   assert.equal((await copied(t, directory)).journal.size, await bytes(), 'also after a start');
   journal.settle(4);
