@@ -284,8 +284,8 @@ async function record(t: TestContext): Promise<{ recording: Recording; done: Ack
       const crl = await fetchCrl(running.url);
       note(into, `crl ${crl?.toString('base64')}`);
       const audit = await call(running.url, 'GET', '/api/audit?limit=1');
-      const [newest] = audit?.body['entries'] as { seq: number }[];
-      note(into, `audit ${newest?.seq}`);
+      const entries = (audit?.body['entries'] ?? []) as { seq: number }[];
+      note(into, `audit ${entries[0]?.seq ?? 0}`);
     }
     await server.stop();
   }
