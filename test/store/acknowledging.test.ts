@@ -271,14 +271,17 @@ test('a change whose directory refuses it is in force, and the directory follows
   assert.deepEqual(store.problems(), []);
 });
 
-/** Resolves with the next call that matches, once it has been made. */
-async function once(calls: FileCalls, match: (call: FileCall) => boolean): Promise<void> {
+/** Resolves once a call that matches has been made from now on. */
+function once(calls: FileCalls, match: (call: FileCall) => boolean): Promise<void> {
   const from = calls.made.length;
-  for (let turn = 0; turn < 100_000; turn += 1) {
-    if (calls.indexOf(match, from) !== -1) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  throw new Error('the call that was waited for never came');
+  return new Promise((resolve, reject) => {
+    const look = (left: number): void => {
+      if (calls.indexOf(match, from) !== -1) resolve();
+      else if (left === 0) reject(new Error('the call that was waited for never came'));
+      else setImmediate(look, left - 1);
+    };
+    look(100_000);
+  });
 }
 
 test('a renewal whose files could not take their places is finished by the retry', async (t) => {
