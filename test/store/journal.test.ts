@@ -261,6 +261,28 @@ test('a snapshot that is cut short or missing is reported', async (t) => {
   assert.notEqual(missing.journal.reading.knownInSpiteOfDamage, null);
 });
 
+test('a damaged line of a snapshot is skipped and reported with its position, and what follows is not taken for all', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const first = await open(t, directory);
+  await first.journal.rotate([1, 2, 3].map((n) => sampleRecord(n)));
+  await first.journal.close();
+  const path = join(directory, 'snapshot-2.log');
+  const bytes = await readFile(path);
+  const row = bytes.indexOf('\n', bytes.indexOf('\n') + 1) + 1;
+  bytes[row + 40] = (bytes[row + 40] ?? 0) ^ 1;
+  await writeFile(path, bytes);
+  const again = await open(t, directory);
+  assert.deepEqual(
+    [...again.records.keys()],
+    [1, 3].map((n) => sampleRecord(n).identifier),
+  );
+  assert.deepEqual(
+    again.problems.map(({ path: at, message }) => [at, /byte \d+/.exec(message)?.[0]]),
+    [['journal/snapshot-2.log', `byte ${row}`]],
+  );
+  assert.deepEqual(again.journal.reading.knownInSpiteOfDamage, new Set([sampleRecord(3).identifier]));
+});
+
 test('a snapshot of a version to come stops the start rather than be misread', async (t) => {
   const directory = await temporaryDirectory(t);
   await writeFile(join(directory, 'snapshot-2.log'), `${encodeLine({ rows: 99 })}\n`);

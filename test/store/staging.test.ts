@@ -51,6 +51,8 @@ test('everything is durable, with each directory, before it is in its place, and
   }
   assert.ok(steps.indexOf(`datasync ${place}/long`) < steps.indexOf(`sync ${place}`));
   assert.deepEqual(stepsOf(calls, root, settled), [`rename ${place} data`, 'sync .']);
+  const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
+  assert.equal(count('close'), count('open'));
 });
 
 test('inside a directory all is moved out, certs last, and made durable', async (t) => {
@@ -168,6 +170,13 @@ test('where nothing may be made beside an empty directory it is filled inside', 
   calls.fail(({ name, path }) => name === 'mkdir' && path.startsWith(join(root, '.restore-')), 'ENOSPC', { times: 1 });
   await mkdir(join(root, 'other'));
   await assert.rejects(Staging.begin(join(root, 'other')), { code: 'STORAGE_FULL' });
+});
+
+test('a directory that is not there, and beside which nothing may be made, is refused', async (t) => {
+  const root = await temporaryDirectory(t);
+  const calls = FileCalls.watch(t, root);
+  calls.fail(({ name, path }) => name === 'mkdir' && path.startsWith(join(root, '.restore-')), 'EACCES', { times: 1 });
+  await assert.rejects(Staging.begin(join(root, 'data')), { code: 'UNAVAILABLE' });
 });
 
 test('a file of exactly the size that is held in memory, and one of an octet more, are written whole', async (t) => {
