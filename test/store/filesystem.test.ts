@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CertificateRecord } from '../../src/types.js';
+import { FileCalls } from '../file-calls.js';
+import { until } from '../until.js';
 import { FILES, openStore, renewed, revoked, sampleRecord, temporaryDirectory } from './records.js';
 
 async function metadata(dataDir: string, record: CertificateRecord): Promise<CertificateRecord & { status: string }> {
@@ -259,4 +261,64 @@ test('closing finishes what has begun and refuses what follows', async (t) => {
   await assert.rejects(store.update(sampleRecord(1).identifier, revoked), { code: 'UNAVAILABLE' });
   const again = await openStore(t, dataDir);
   assert.equal(again.store.inventory.size, 1);
+});
+
+test('a serial number is free again after a renewal that could not be stored', async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const calls = FileCalls.watch(t, join(dataDir, 'journal'));
+  const { store } = await openStore(t, dataDir);
+  const record = sampleRecord(1);
+  await store.create(record, FILES);
+  calls.fail(({ name }) => name === 'datasync', 'ENOSPC', { times: 1 });
+  const renew = () => store.replace(record.identifier, (current) => renewed(current, '42'), FILES);
+  await assert.rejects(renew(), { code: 'STORAGE_FULL' });
+  assert.equal((await renew()).serial_number, '42');
+});
+
+test('a key that could not be destroyed does not come into the history of the next certificate of that name', async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const { store } = await openStore(t, dataDir);
+  const record = sampleRecord(1);
+  await store.create(record, FILES);
+  await store.update(record.identifier, (current) => ({ ...current, deleted_at: '2026-11-21T20:00:00Z' }));
+  const calls = FileCalls.watch(t, dataDir);
+  calls.fail(({ name, path }) => name === 'unlink' && path.endsWith('cert.key'), 'EIO', { times: 1 });
+  await assert.rejects(store.destroyKey(record.identifier), { code: 'EIO' });
+  assert.equal(store.inventory.get(record.identifier)?.has_private_key, false);
+  await store.create({ ...record, serial_number: '42' }, { 'cert.crt': 'second', 'cert.key': 'second key' });
+  await assert.rejects(store.read(record.identifier, 'cert.key', record.serial_number), { code: 'NOT_FOUND' });
+  assert.equal((await store.read(record.identifier, 'cert.crt', record.serial_number)).toString(), FILES['cert.crt']);
+  assert.equal((await store.read(record.identifier, 'cert.key')).toString(), 'second key');
+});
+
+test('that a folder takes no more certificates is a problem as soon as one fails for it', async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const { store } = await openStore(t, dataDir);
+  await store.create(sampleRecord(1), FILES);
+  await writeFile(join(dataDir, 'certs/client/vpn'), 'not a directory', { mode: 0o600 });
+  await assert.rejects(store.create(sampleRecord(2, { cert_usage: 'vpn' }), FILES));
+  assert.deepEqual(
+    store.problems().map(({ path }) => path),
+    ['certs/client/vpn'],
+  );
+});
+
+test('a file is not read in the middle of a renewal', async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const { store } = await openStore(t, dataDir);
+  const record = sampleRecord(1);
+  await store.create(record, FILES);
+  const calls = FileCalls.watch(t, dataDir);
+  const held = calls.hold(({ name, to }) => name === 'rename' && to?.endsWith('cert.key') === true);
+  const renewal = store.replace(record.identifier, (current) => renewed(current, '42'), {
+    'cert.crt': 'second',
+    'cert.key': 'second key',
+  });
+  await held.reached;
+  const reading = store.read(record.identifier, 'cert.key');
+  await until(() => store.inventory.get(record.identifier)?.serial_number === '42', 'the renewal to be in force');
+  await new Promise((resolve) => setImmediate(resolve));
+  held.release();
+  assert.equal((await reading).toString(), 'second key');
+  await renewal;
 });

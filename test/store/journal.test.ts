@@ -599,6 +599,19 @@ test('a start removes what a rotation has made superfluous, and durably so', asy
   assert.deepEqual(await filesIn(directory), ['journal-2.log', 'kept', 'snapshot-2.log']);
 });
 
+test('behind a snapshot whose journal is missing appending goes on under the number of the snapshot', async (t) => {
+  const { directory, journal, records } = await watched(t);
+  await journal.rotate(records);
+  await journal.rotate(records);
+  await journal.close();
+  await unlink(join(directory, 'journal-3.log'));
+  const next = await open(t, directory);
+  await appendSettled(next.journal, sampleRecord(3));
+  await next.journal.close();
+  assert.deepEqual(await filesIn(directory), ['journal-3.log', 'snapshot-3.log']);
+  await assertHolds(t, directory, [...records, sampleRecord(3)]);
+});
+
 test('what an earlier process of the same number has left of a snapshot is in no way of the next', async (t) => {
   const { directory, journal, records } = await watched(t);
   await writeFile(join(directory, SNAPSHOT), 'half');

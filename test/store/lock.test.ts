@@ -136,7 +136,7 @@ test('a lock that has come to another is not taken away by who had it', async (t
   assert.equal(await readFile(join(path, 'lock'), 'utf8'), 'theirs');
 });
 
-test('what a killed process has prepared is removed, what a running one prepares stays', async (t) => {
+test('what a killed process has prepared is removed, what a running one prepares stays, and what one elsewhere prepares', async (t) => {
   const path = await temporaryDirectory(t);
   const first = await lockDirectory(path);
   const owner = JSON.parse(await readFile(join(path, 'lock'), 'utf8'));
@@ -145,7 +145,7 @@ test('what a killed process has prepared is removed, what a running one prepares
   const [dead, alive, other] = ['000000000000', '111111111111', '222222222222'].map((id) => `.lock-${id}`);
   await writeFile(join(path, dead as string), JSON.stringify({ ...owner, started: '1' }));
   await writeFile(join(path, alive as string), JSON.stringify(owner));
-  await writeFile(join(path, other as string), JSON.stringify({ ...owner, world: 'elsewhere' }));
+  await writeFile(join(path, other as string), JSON.stringify({ ...owner, started: '1', world: 'elsewhere' }));
   const lock = await lockDirectory(path);
   assert.deepEqual((await readdir(path)).sort(), [alive, other, 'lock']);
   await lock.release();

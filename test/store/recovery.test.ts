@@ -6,6 +6,7 @@ import { FilesystemStore } from '../../src/store/filesystem.js';
 import { encodeLine } from '../../src/store/journal-lines.js';
 import type { CertificateRecord } from '../../src/types.js';
 import { FileCalls } from '../file-calls.js';
+import { until } from '../until.js';
 import {
   clock,
   FILES,
@@ -305,6 +306,34 @@ test('a change in the journal is in force although metadata.json cannot be writt
   await store.update(alice.identifier, (current) => ({ ...current, notes: 'again' }));
   assert.deepEqual(store.problems(), []);
   assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'revoked');
+});
+
+test('what a directory could not take is brought there by the next attempt, without another change', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const calls = FileCalls.watch(t, dataDir);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { store } = await openStore(t, dataDir);
+  calls.fail(({ name, to }) => name === 'rename' && to === metadataOf(dataDir, alice), 'EIO', { times: 1 });
+  await store.update(alice.identifier, (current) => ({ ...revoked(current), has_private_key: false }));
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'active');
+  t.mock.timers.tick(5_000);
+  t.mock.timers.reset();
+  await until(() => store.problems().length === 0, 'the directory to be up to date');
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'revoked');
+  assert.ok(!(await readdir(join(dataDir, USAGE, alice.identifier))).includes('cert.key'));
+});
+
+test('a store that cannot be opened lets go of the journal', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await cp(join(dataDir, USAGE, alice.identifier), join(dataDir, USAGE, 'carol'), { recursive: true });
+  const carol = { ...alice, identifier: 'carol', serial_number: '77' };
+  await writeFile(join(dataDir, USAGE, 'carol/metadata.json'), JSON.stringify(carol));
+  const calls = FileCalls.watch(t, join(dataDir, 'journal'));
+  calls.fail(({ name }) => name === 'datasync', 'ENOSPC');
+  await assert.rejects(openStore(t, dataDir), { code: 'STORAGE_FULL' });
+  const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
+  assert.ok(count('open') > 0);
+  assert.equal(count('close'), count('open'));
 });
 
 /** A directory beside those that the journal knows, with this metadata.json. */
