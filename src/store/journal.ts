@@ -8,7 +8,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CertificateRecord } from '../types.js';
+import type { CertificateRecord, Identifier } from '../types.js';
 import { AppendLog } from './append-log.js';
 import { discard, makeDirectory, syncDirectory } from './durable.js';
 import { encodeLine } from './journal-lines.js';
@@ -138,6 +138,17 @@ export class Journal {
   settle(seq: number): void {
     this.#unsettled.delete(seq);
     this.#lookAgain();
+  }
+
+  /** Every state that the files have of these certificates, oldest first. Reads all of it once more. */
+  async statesOf(identifiers: ReadonlySet<Identifier>): Promise<Map<Identifier, CertificateRecord[]>> {
+    const states = new Map<Identifier, CertificateRecord[]>();
+    const onRecord = (record: CertificateRecord): void => {
+      if (!identifiers.has(record.identifier)) return;
+      states.set(record.identifier, [...(states.get(record.identifier) ?? []), record]);
+    };
+    readJournal(this.#directory, await generationsIn(this.#directory), { onRecord, onProblem: () => undefined });
+    return states;
   }
 
   /** Bytes that a start would read: the snapshot and every journal after it. */

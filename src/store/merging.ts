@@ -4,11 +4,17 @@ import type { CertificateRecord, ReplacedCertificate, Revocation } from '../type
 /**
  * Joins what the journal still knows with what metadata.json says. Renewals and deletion only ever go forward, so the
  * account that is further on is the newer one; between equals it is metadata.json, because the journal is the one that
- * lost something. But whatever either of them calls revoked stays revoked: a lost release from hold can be repeated, a
+ * lost something, unless it only repeats what the journal said earlier: then it has stayed behind. But whatever either of them calls revoked stays revoked: a lost release from hold can be repeated, a
  * lost revocation lets somebody in. And a private key that either of them calls gone is gone: only a renewal brings one.
+ * @param staysBehind whether metadata.json is known to have stayed behind the journal
  */
-export function mergeRecords(journal: CertificateRecord, metadata: CertificateRecord): CertificateRecord {
-  const newer = progress(journal) > progress(metadata) ? journal : metadata;
+export function mergeRecords(
+  journal: CertificateRecord,
+  metadata: CertificateRecord,
+  staysBehind = false,
+): CertificateRecord {
+  const lead = progress(journal) - progress(metadata);
+  const newer = lead > 0 || (lead === 0 && staysBehind) ? journal : metadata;
   const older = newer === journal ? metadata : journal;
   const isSame = newer.serial_number === older.serial_number;
   return {

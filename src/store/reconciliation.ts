@@ -184,12 +184,20 @@ function assertNew(record: CertificateRecord, inventory: MemoryInventory): void 
 
 /** After damage to the journal metadata.json may be the newer of the two. */
 async function mergeWithMetadata(parts: ReconciliationParts, certain: Set<Identifier>): Promise<void> {
-  const { inventory, layout, problems } = parts;
+  const { inventory, layout, problems, journal } = parts;
+  // Only these may have a metadata.json that has stayed behind; it shows in that the journal said the same before.
+  const states = await journal.statesOf(new Set(journal.reading.unsettled.keys()));
   const changed: CertificateRecord[] = [];
   for (const record of inventory.records()) {
     if (certain.has(record.identifier)) continue;
     try {
-      const merged = mergeRecords(record, readMetadata(layout, record));
+      const metadata = readMetadata(layout, record);
+      const earlier = states.get(record.identifier)?.slice(0, -1) ?? [];
+      const merged = mergeRecords(
+        record,
+        metadata,
+        earlier.some((state) => sameRecord(state, metadata)),
+      );
       if (!sameRecord(merged, record)) changed.push(inventory.put(merged));
     } catch (error) {
       const safe = withRevocationsIn(record, rawMetadata(layout, record), parts.clock.now(), true);

@@ -33,6 +33,12 @@ test('between equals metadata.json counts', () => {
   assert.equal(mergeRecords(noted(held, 'journal'), noted(revoked(plain), 'metadata')).notes, 'metadata');
 });
 
+test('between equals the journal counts where metadata.json has stayed behind, and a renewal or revocation counts all the same', () => {
+  assert.equal(mergeRecords(noted(plain, 'journal'), noted(plain, 'metadata'), true).notes, 'journal');
+  assert.equal(mergeRecords(plain, renewed(plain, '42'), true).serial_number, '42');
+  assert.deepEqual(mergeRecords(plain, held, true).revocation, held.revocation);
+});
+
 test('what either account calls revoked stays revoked, whichever is further on, and a hold too', () => {
   for (const state of [revoked(plain), held]) {
     assert.deepEqual(mergeRecords(state, plain).revocation, state.revocation);

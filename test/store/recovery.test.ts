@@ -308,6 +308,27 @@ test('a change in the journal is in force although metadata.json cannot be writt
   assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'revoked');
 });
 
+test('a change of which metadata.json knows nothing yet is not taken back where the end of the journal is torn', async (t) => {
+  const changes = [1, 2].map((n) => ({ ...alice, notes: `change ${n}` }));
+  for (const [known, newest] of [
+    [alice, 'change 2'],
+    [changes[0], 'change 2'],
+    [{ ...alice, notes: 'of a lost line' }, 'of a lost line'],
+  ] as const) {
+    const dataDir = await dataWithTwo(t);
+    const lines = changes.map((record, i) => encodeLine({ seq: 4 + i, settled: 4, record }));
+    await appendFile(join(dataDir, JOURNAL), `${lines.join('\n')}\n01234567 {"seq":6,"se`);
+    await writeFile(metadataOf(dataDir, alice), JSON.stringify(known));
+    const { store } = await openStore(t, dataDir);
+    assert.equal(store.inventory.get(alice.identifier)?.notes, newest);
+    assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).notes, newest);
+    assert.equal(store.inventory.get(bob.identifier)?.revocation.revoked, true);
+    await store.close();
+    const again = await openStore(t, dataDir);
+    assert.equal(again.store.inventory.get(alice.identifier)?.notes, newest);
+  }
+});
+
 test('what a directory could not take is brought there by the next attempt, without another change', async (t) => {
   const dataDir = await dataWithTwo(t);
   const calls = FileCalls.watch(t, dataDir);

@@ -131,6 +131,20 @@ test('a revocation that only the old journal knows stays, in metadata.json too; 
   assert.deepEqual(again.store.problems(), []);
 });
 
+test('a hold that only the history in the old journal knows may have been released since', async (t) => {
+  const dataDir = await filled(t);
+  const { store } = await openStore(t, dataDir);
+  await store.update(carol.identifier, (current) => ({
+    ...current,
+    history: current.history.map((old) => ({ ...old, ...replacedRevocation, reason_revoked: 'certificateHold' })),
+  }));
+  await store.close();
+  await writeFile(join(dataDir, USAGE, carol.identifier, 'metadata.json'), JSON.stringify(renewed(carol, '42')));
+  await run(dataDir);
+  const again = await openStore(t, dataDir);
+  assert.equal(again.store.inventory.get(carol.identifier)?.history[0]?.revoked_at, null);
+});
+
 const replacedRevocation = { revoked_at: '2026-11-21T18:00:00Z', reason_revoked: 'keyCompromise' as const };
 
 test('the date and reason that metadata.json has of a revocation stay, whatever the last CRL says', async (t) => {
