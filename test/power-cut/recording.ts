@@ -16,6 +16,7 @@ export type Entry =
   | { what: 'directory'; path: string; parents: boolean }
   | { what: 'rename' | 'link'; path: string; to: string }
   | { what: 'gone'; path: string }
+  | { what: 'written'; fd: number; size: number }
   | { what: 'sync begins'; id: string; fd: number; copy: string | null }
   | { what: 'sync ends'; id: string }
   | { what: 'note'; text: string };
@@ -50,11 +51,12 @@ export async function recordScript(script: URL, args: string[], into: string, be
 
 /** A file or a directory, whatever its names are. */
 interface Item {
-  readonly id: number;
   /** Names in it, as they are now; null for a file. */
   readonly names: Map<string, Item> | null;
   /** The copies that were made of its contents, in the order in which their syncs ended. */
   readonly copies: string[];
+  /** How long it is, synced or not. */
+  size: number;
 }
 
 /** A name given or taken. */
@@ -116,12 +118,11 @@ export class Recording {
 }
 
 class Disk {
-  readonly #root: Item = { id: 0, names: new Map(), copies: [] };
+  readonly #root: Item = { names: new Map(), copies: [], size: 0 };
   readonly #below: string;
   readonly #changes: Change[] = [];
   readonly #open = new Map<number, Item>();
   readonly #syncs = new Map<string, { item: Item; copy: string | null; changes: Change[] }>();
-  #count = 0;
 
   constructor(below: string) {
     this.#below = below;
@@ -153,6 +154,11 @@ class Disk {
       case 'gone':
         if (this.#find(entry.path) !== undefined) this.#name(entry.path, null);
         return;
+      case 'written': {
+        const item = this.#open.get(entry.fd);
+        if (item !== undefined) item.size = entry.size;
+        return;
+      }
       case 'sync begins': {
         const item = this.#open.get(entry.fd);
         if (item === undefined) return;
@@ -199,7 +205,8 @@ class Disk {
     const put = (item: Item, path: string): void => {
       if (item.names === null) {
         const contents = read(item.copies.at(-1));
-        const more = luck.contents === 0 ? contents : read(next(item));
+        // The next copy may hold what was written later.
+        const more = luck.contents === 0 ? contents : read(next(item)).subarray(0, item.size);
         const appended = more.subarray(0, contents.length).equals(contents)
           ? more.subarray(contents.length)
           : read(null);
@@ -221,8 +228,7 @@ class Disk {
   }
 
   #make(path: string, names: Map<string, Item> | null): Item {
-    this.#count += 1;
-    const item: Item = { id: this.#count, names, copies: [] };
+    const item: Item = { names, copies: [], size: 0 };
     this.#name(path, item);
     return item;
   }
