@@ -285,3 +285,35 @@ for (const [what, change] of Object.entries(CHANGES) as [keyof typeof CHANGES, C
     }
   });
 }
+
+test('whoever is refused is refused in the same words where that cannot be recorded', async (t) => {
+  const { built, calls, root } = await watched(t);
+  await built.issue({ identifier: 'alice' });
+  const limited = { name: 'limited', role: 'admin' as const, expires_at: null, allowed_usages: ['vpn'] };
+  const { token } = await built.app.auth.create(limited, { name: 'system', role: 'admin' });
+  const headers = { authorization: `Bearer ${token}` };
+  const attempts: InjectOptions[] = [
+    post('/api/users', { name: 'eve', role: 'admin' }, { authorization: `Bearer ${built.tokens.viewer}` }),
+    { url: '/api/users' },
+    post(`${CERTS}/alice/revoke`, {}, headers),
+    post(`${CERTS}/bulk/revoke`, { identifiers: ['alice'] }, headers),
+  ];
+  const answers = async () => {
+    const all: [number, unknown][] = [];
+    for (const attempt of attempts) {
+      const { statusCode, json } = await built.app.inject(attempt);
+      const { message, results } = json();
+      all.push([statusCode, message ?? results[0].error]);
+    }
+    return all;
+  };
+  const usual = await answers();
+  const failing = calls.fail((made) => stepOf(made, root) === AUDIT, 'ENOSPC');
+  assert.deepEqual(await answers(), usual);
+  failing.stop();
+  assert.deepEqual(
+    usual.map(([status]) => status),
+    [403, 401, 404, 200],
+  );
+  assert.equal(built.app.store.inventory.get('alice')?.revocation.revoked, false);
+});

@@ -294,4 +294,16 @@ describe('a call with an Idempotency-Key', () => {
     await open();
     assert.deepEqual(await readdir(path), []);
   });
+
+  it('that is done again after a day counts as the newest, and is not forgotten in place of an older one', async (t) => {
+    const { ledger, making, clock } = await set(t, { most: 2 });
+    const call = (key: string) => ledger.once({ ...CALL, key }, making());
+    await call('a');
+    clock.advance(12 * 3600);
+    await call('b');
+    clock.advance(12 * 3600);
+    assert.equal((await call('a')).replayed, false);
+    await call('c');
+    assert.equal((await call('a')).replayed, true);
+  });
 });
