@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { timestamp } from '../../../src/clock.js';
 import { CertMateError } from '../../../src/errors.js';
 import { RenewalSweep } from '../../../src/modules/renewal/sweep.js';
 import { Folder } from '../../../src/store/folder.js';
@@ -100,12 +101,23 @@ describe('a certificate whose turn comes late in a sweep', () => {
     });
   }
 
-  it('is skipped where it was put on hold, and not begun where the server closes', async (t) => {
-    const { shelf, due, renewed, steps, sweep } = await openSweep(t, 7);
+  it('is skipped where it was put on hold since the sweep began', async (t) => {
+    const { shelf, due, renewed, steps, sweep } = await openSweep(t, 6);
     const { opened, open } = gate();
     steps.renew = () => opened;
     const running = sweep.run(ACTOR);
-    shelf.set('c4', { ...due('c4'), revocation: { revoked: true, reason_revoked: 'certificateHold' } } as never);
+    shelf.set('c5', { ...due('c5'), revocation: { revoked: true, reason_revoked: 'certificateHold' } } as never);
+    open();
+    const { totals, skipped } = await running;
+    assert.deepEqual([totals, renewed.length], [{ renewed: 5, skipped: 1, failed: 0 }, 5]);
+    assert.deepEqual(skipped, [{ identifier: 'c5', reason: 'It is on hold: once released, it is renewed.' }]);
+  });
+
+  it('is not begun where the server closes, which waits for those that have begun', async (t) => {
+    const { renewed, steps, sweep } = await openSweep(t, 7);
+    const { opened, open } = gate();
+    steps.renew = () => opened;
+    const running = sweep.run(ACTOR);
     let closed = false;
     const closing = sweep.close().then(() => {
       closed = true;
@@ -166,7 +178,10 @@ describe('a sweep', () => {
   });
 
   it('asked for by the schedule while one runs waits for that, and fails with it', async (t) => {
-    const { renewed, steps, sweep } = await openSweep(t, 1);
+    const { clock, shelf, due, renewed, steps, sweep } = await openSweep(t, 1);
+    // One that lives for hours, which the look in between would take up.
+    const not_before = timestamp(new Date(clock.now().getTime() - DAY));
+    shelf.set('c0', { ...due('c0'), not_before });
     const { opened, open } = gate();
     steps.renew = () => opened;
     steps.record = () => Promise.reject(FULL);
