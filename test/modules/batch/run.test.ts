@@ -14,6 +14,7 @@ import { type RunParts, runJob } from '../../../src/modules/batch/run.js';
 import { Folder } from '../../../src/store/folder.js';
 import type { AuditEvent, CertificateRecord } from '../../../src/types.js';
 import { FileCalls } from '../../file-calls.js';
+import { until } from '../../until.js';
 
 const AT = '2026-11-21T20:38:00Z';
 const FULL = new CertMateError('STORAGE_FULL', 'Nothing was saved: the disk is full.');
@@ -91,10 +92,7 @@ test('a batch waits while the disk is full, says so, and then goes on: no row fa
   const stopping = new AbortController();
   t.after(() => stopping.abort());
   const running = runJob(job, files, parts, { again: false, stop: stopping.signal });
-  for (let waited = 0; job.view().note === null; waited += 1) {
-    assert.ok(waited < 2000, 'the batch never said that it waits');
-    await delay(10);
-  }
+  await until(() => job.view().note !== null, 'the batch says that it waits');
   assert.match(job.view().note ?? '', /the disk is full.*goes on as soon as it can/);
   assert.equal(job.view().done, 0);
   isFull = false;
