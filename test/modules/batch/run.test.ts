@@ -228,6 +228,34 @@ test('a row that waits for the disk is left to the next start when the server st
   assert.deepEqual([job.view().successful, job.view().failed], [0, 0]);
 });
 
+test('a row that waits for the disk is given up where its batch is cancelled', async (t) => {
+  const stopping = new AbortController();
+  let attempts = 0;
+  const { job, files, parts } = await threeRows(t, () => {
+    attempts += 1;
+    if (attempts === 3) job.description.state = 'cancelling';
+    if (attempts === 50) stopping.abort();
+    throw FULL;
+  });
+  const once = { ...parts, patience: 1, limits: { slow: 1, quick: 1 } };
+  await runJob(job, files, once, { again: false, stop: stopping.signal });
+  assert.deepEqual([attempts, job.view().done], [3, 0]);
+});
+
+test('a batch ends when every row that was begun has ended and is noted', async (t) => {
+  const { job, files, parts } = await threeRows(t, () => undefined);
+  const { issue } = parts.issuing;
+  const slowly: typeof issue = async (request, actor) => {
+    for (let turn = 0; turn < 5000; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    return issue(request, actor);
+  };
+  await runJob(job, files, { ...parts, issuing: { ...parts.issuing, issue: slowly } }, { again: false, stop: stop() });
+  assert.equal(job.view().successful, 3);
+  const noted: number[] = [];
+  for await (const { row } of files.outcomes()) noted.push(row);
+  assert.deepEqual(noted.toSorted(), [2, 3, 4]);
+});
+
 test('a batch that could not note its rows says so, and issues none of them again', async (t) => {
   const issued: string[] = [];
   const { path, job, files, parts } = await threeRows(t, (identifier) => void issued.push(identifier));
