@@ -266,9 +266,14 @@ describe('past Fastify the same rules hold:', () => {
     const serial = (await built.issue())['serial_number'] ?? '';
     const { signer } = built.app.ocsp.delegate;
     signer.sign = () => Promise.reject(new Error('out of order'));
+    const said: unknown[] = [];
+    t.mock.method(built.app.log, 'error', (details: { err: Error }, message: string) =>
+      said.push(`${message}: ${details.err.message}`),
+    );
     const body = ocspRequest([certId(built.app.authority.certificate, serial)]);
     const { status, body: answer } = await overSocket(built, 'POST', '/api/ocsp', { body, headers: TYPE });
     assert.equal(status, 200);
     assert.equal(answer.toString('hex'), '30030a0102');
+    assert.deepEqual(said, ['an OCSP request could not be answered: out of order']);
   });
 });
