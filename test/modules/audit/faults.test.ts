@@ -121,6 +121,41 @@ describe('a line', () => {
   });
 });
 
+test('what is not on disk yet is given out by no reader: lines, search, snapshot', async (t) => {
+  const where = place(t);
+  const calls = FileCalls.watch(t, where.directory);
+  const trail = await open(t, where);
+  await trail.record(event('a'));
+  const read = async () => {
+    const lines: string[] = [];
+    for await (const line of trail.lines()) lines.push(JSON.parse(line).resource_id);
+    const found = (await trail.query({})).entries.map(({ resource_id }) => resource_id);
+    const { files, head } = await trail.snapshot();
+    let text = '';
+    for (const file of files) for await (const bytes of file.bytes()) text += bytes.toString();
+    const copied = text.split('\n').slice(0, -1);
+    return [lines, found.toReversed(), copied.map((line) => JSON.parse(line).resource_id), head.seq];
+  };
+  const held = calls.hold(isSync(LIVE));
+  const recording = trail.record(event('b'));
+  await held.reached;
+  assert.equal(linesOf(where.log).length, 2, 'it is written, and not synced');
+  assert.deepEqual(await read(), [['a'], ['a'], ['a'], 1]);
+  held.release();
+  await recording;
+  assert.deepEqual(await read(), [['a', 'b'], ['a', 'b'], ['a', 'b'], 2]);
+});
+
+test('a log that a verification finds broken is said in the log of the server', async (t) => {
+  const where = place(t);
+  const log = recordingLog();
+  const trail = await open(t, where, { log });
+  await recordMany(trail, 1, 3);
+  rewrite(where.log, linesOf(where.log).toSpliced(1, 1));
+  assert.equal((await trail.verify()).ok, false);
+  assert.deepEqual(log.messages, ['the audit log is broken']);
+});
+
 describe('a checkpoint that cannot be written', () => {
   test('fails no call and is said in the log; the next one covers what it did not', async (t) => {
     const where = place(t);
@@ -381,6 +416,26 @@ describe('lines behind the signed head, as a kill leaves them,', () => {
       });
     }
   }
+
+  test('are not signed over where the whole log was rewritten, hashes and all, and its checkpoints were taken away', async (t) => {
+    const where = await killed(t, 3, 7);
+    const rewritten: string[] = [];
+    for (const line of linesOf(where.log)) {
+      const before = rewritten.length === 0 ? null : JSON.parse(rewritten.at(-1) ?? '').hash;
+      const chained = (text: string) =>
+        before === null ? text : text.replace(/"prev_hash":"[0-9a-f]{64}"/, `"prev_hash":"${before}"`);
+      rewritten.push(forge(line, (text) => chained(mallory(text))));
+    }
+    rewrite(where.log, rewritten);
+    rmSync(where.checkpoints);
+    for (const start of [1, 2]) {
+      const trail = await open(t, where);
+      if (start === 1) assert.equal(trail.problem, 'lines at the end of the audit log were changed');
+      await trail.record(event('later'));
+      assert.equal((await trail.verify()).ok, false, `start ${start}`);
+      await trail.close();
+    }
+  });
 
   test('a last line with the number of the head and another content is told at the start', async (t) => {
     const where = place(t);
