@@ -1,4 +1,5 @@
 // How the process ends, and what it reads again while it runs: with real signals and real connections.
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.js';
-import { type RunningProgram, start, temporaryFolder, waitFor } from './interop/programs.js';
+import { type RunningProgram, start, temporaryFolder } from './interop/programs.js';
+import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const TOKEN = 'lifecycle-'.padEnd(48, '0123456789abcdef');
@@ -47,7 +49,7 @@ async function place(t: TestContext): Promise<Place> {
 async function serve({ env, servers }: Place): Promise<RunningProgram> {
   const server = start(process.execPath, ['--enable-source-maps', main], { env });
   servers.push(server);
-  await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 60);
+  await until(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 60);
   assert.ok(server.running(), server.output());
   return server;
 }
@@ -81,12 +83,11 @@ async function halfSent({ port }: Place, agent?: Agent) {
 /** Resolves to the exit code once the process has ended, and to how long that took (s). */
 async function ending(server: RunningProgram): Promise<{ code: number | null; seconds: number }> {
   const began = performance.now();
-  await waitFor(async () => !server.running(), server.output, 60);
+  await until(async () => !server.running(), server.output, 60);
   return { code: await server.stop(), seconds: (performance.now() - began) / 1000 };
 }
 
-const says = (server: RunningProgram, what: RegExp) =>
-  waitFor(async () => what.test(server.output()), server.output, 30);
+const says = (server: RunningProgram, what: RegExp) => until(async () => what.test(server.output()), server.output, 30);
 
 describe('SIGTERM', () => {
   it('lets what has begun be finished, keeps nobody waiting for idle connections, and ends with 0', async (t) => {
@@ -138,7 +139,7 @@ describe('SIGTERM', () => {
     await serve(there);
     const job = async () =>
       (await (await fetch(`${there.url}/api/client-certs/batch/${id}`, { headers })).json()) as Record<string, unknown>;
-    await waitFor(async () => (await job())['state'] === 'completed', server.output, 60);
+    await until(async () => (await job())['state'] === 'completed', server.output, 60);
     const { total, successful, failed } = await job();
     assert.deepEqual({ total, successful, failed }, { total: 300, successful: 300, failed: 0 });
     const { total: certificates } = (await (

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.js';
-import { start, temporaryFolder, waitFor } from './interop/programs.js';
+import { start, temporaryFolder } from './interop/programs.js';
+import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const cli = fileURLToPath(new URL('../src/cli.js', import.meta.url));
@@ -39,7 +40,7 @@ function run(program: string, env: Record<string, string>, ...args: string[]) {
 async function running(t: TestContext, env: Record<string, string>) {
   const server = start(process.execPath, [main], { env });
   t.after(() => server.stop());
-  await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output);
+  await until(async () => server.output().includes('CertMate is running.') || !server.running(), server.output);
   return server;
 }
 

@@ -1,4 +1,5 @@
 // Whoever reads standard output stops reading: the CA goes on. With a real server, a real pipe and a real terminal.
+
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +8,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.js';
-import { missing, temporaryFolder, waitFor } from './interop/programs.js';
+import { missing, temporaryFolder } from './interop/programs.js';
+import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
 const module = new URL('../src/log.js', import.meta.url).href;
@@ -97,14 +99,14 @@ describe('a server whose standard output nobody reads any more', { skip: missing
     const path = folder(t);
     const output = pipe(t, join(path, 'stdout'));
     const { server, chatter } = await serve(t, path, output.writer);
-    await waitFor(async () => greeted(output.read()), output.read, 60);
+    await until(async () => greeted(output.read()), output.read, 60);
     await chatter(1200);
 
     const found = () => {
       const text = output.read();
       return linesOf(text.slice(0, text.lastIndexOf('\n') + 1));
     };
-    await waitFor(async () => found().some(({ dropped }) => dropped !== undefined), output.read, 30);
+    await until(async () => found().some(({ dropped }) => dropped !== undefined), output.read, 30);
     const urls = () =>
       found().flatMap(({ req }) => (req?.url.startsWith('/none/') ? [Number(req.url.split('/')[2])] : []));
     const kept = urls();
@@ -123,10 +125,10 @@ describe('a server whose standard output nobody reads any more', { skip: missing
     const path = folder(t);
     const output = pipe(t, join(path, 'stdout'));
     const { server, chatter } = await serve(t, path, output.writer);
-    await waitFor(async () => greeted(output.read()), output.read, 60);
+    await until(async () => greeted(output.read()), output.read, 60);
     await chatter(60);
     server.kill('SIGTERM');
-    await waitFor(async () => output.read() !== '' && server.exitCode !== null, output.read, 60);
+    await until(async () => output.read() !== '' && server.exitCode !== null, output.read, 60);
     assert.equal(server.exitCode, 0);
     const lines = linesOf(output.read());
     assert.equal(lines.filter(({ req }) => req?.url.startsWith('/none/')).length, 60);
@@ -137,7 +139,7 @@ describe('a server whose standard output nobody reads any more', { skip: missing
     const path = folder(t);
     const output = pipe(t, join(path, 'stdout'));
     const { server, chatter } = await serve(t, path, output.writer);
-    await waitFor(async () => greeted(output.read()), output.read, 60);
+    await until(async () => greeted(output.read()), output.read, 60);
     await chatter(60);
     assert.equal(await end(server, 'SIGTERM'), 0);
   });
@@ -146,7 +148,7 @@ describe('a server whose standard output nobody reads any more', { skip: missing
     const path = folder(t);
     const output = pipe(t, join(path, 'stdout'));
     const { server, chatter } = await serve(t, path, output.writer);
-    await waitFor(async () => greeted(output.read()), output.read, 60);
+    await until(async () => greeted(output.read()), output.read, 60);
     output.close();
     await chatter(5);
     assert.equal(await end(server, 'SIGTERM'), 0);
@@ -206,7 +208,7 @@ describe('the log of a program that ends', () => {
     t.after(() => end(terminal, 'SIGKILL'));
     let seen = '';
     terminal.stdout.on('data', (piece) => (seen += String(piece)));
-    await waitFor(
+    await until(
       async () => seen.includes('first'),
       () => seen,
       30,
@@ -214,19 +216,19 @@ describe('the log of a program that ends', () => {
     terminal.stdin.write('\x13');
     writeFileSync(join(path, 'held'), '');
     const isThere = () => spawnSync('test', ['-e', done]).status === 0;
-    await waitFor(
+    await until(
       async () => isThere(),
       () => seen,
       30,
     );
     assert.doesNotMatch(seen, /line 199/, 'the terminal is held');
     terminal.stdin.write('\x11\n');
-    await waitFor(
+    await until(
       async () => seen.includes('line 199x'),
       () => seen.slice(-500),
       30,
     );
-    await waitFor(
+    await until(
       async () => terminal.exitCode !== null,
       () => seen.slice(-500),
       30,

@@ -1,4 +1,5 @@
 // A start on a machine that is slow: whatever takes long takes as long as it takes.
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -6,7 +7,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.js';
-import { start, temporaryFolder, waitFor } from './interop/programs.js';
+import { start, temporaryFolder } from './interop/programs.js';
+import { until } from './until.js';
 
 const main = fileURLToPath(new URL('../src/main.js', import.meta.url));
 
@@ -60,7 +62,7 @@ async function served(t: TestContext, env: Record<string, string>, module: strin
   const began = performance.now();
   const server = start(process.execPath, ['--import', module, main], { env });
   t.after(() => server.stop());
-  await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 120);
+  await until(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 120);
   assert.ok(server.running(), server.output());
   assert.ok(performance.now() - began > SLOW, 'the step was not slow');
   assert.equal((await fetch(`http://127.0.0.1:${env['CERTMATE_PORT']}/health`)).status, 200);

@@ -1,4 +1,5 @@
 // The command on a data directory that no server uses.
+
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -6,7 +7,8 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { freePort } from '../free-port.js';
-import { start, waitFor } from '../interop/programs.js';
+import { start } from '../interop/programs.js';
+import { until } from '../until.js';
 import { begin, certmate, cli, ESCAPES, jsonLines, place } from './stage.js';
 
 interface Shown {
@@ -142,7 +144,7 @@ describe('at the data directory, the command', () => {
     const table = join(folder, 'slow.csv');
     writeFileSync(table, `common_name,key_type,tags\n${'slow,rsa-2048,slow\n'.repeat(25)}`);
     const { child, written, ended } = begin(settings, ['issue', '--batch', table]);
-    await waitFor(
+    await until(
       async () => /--follow [0-9a-f]{32}/.test(written.stderr),
       () => written.stderr,
       120,
@@ -199,7 +201,7 @@ describe('at the data directory, the command', () => {
     const env = { ...settings, CERTMATE_PORT: String(await freePort()), PATH: process.env['PATH'] ?? '' };
     const server = start(process.execPath, [cli, 'serve'], { env });
     t.after(() => server.stop());
-    await waitFor(async () => server.output().includes('CertMate is running.'), server.output, 60);
+    await until(async () => server.output().includes('CertMate is running.'), server.output, 60);
     for (const words of [['list'], ['issue', '--cn', 'x'], ['key', 'create', '--name', 'k', '--role', 'viewer']]) {
       const { status, stderr } = await run(...words);
       assert.equal(status, 3, stderr);

@@ -1,4 +1,5 @@
 // The command through a running server.
+
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -9,7 +10,8 @@ import { createSecureContext } from 'node:tls';
 import { requestFor } from '../certification-request.js';
 import { freePort } from '../free-port.js';
 import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
-import { start, waitFor } from '../interop/programs.js';
+import { start } from '../interop/programs.js';
+import { until } from '../until.js';
 import { begin, certmate, cli, ESCAPES, jsonLines, place, type Settings } from './stage.js';
 
 interface Shown {
@@ -206,7 +208,7 @@ describe('through a server, the command', () => {
   it('follows a batch, goes away from it and comes back; nobody sees the token meanwhile', async () => {
     const table = server.file('many.csv', `common_name,tags\n${'many,many\n'.repeat(1050)}`);
     const { child, written, ended } = begin(admin, ['issue', '--batch', table]);
-    await waitFor(
+    await until(
       async () => written.stderr.includes('of 1050'),
       () => written.stderr,
       120,
@@ -285,7 +287,7 @@ it('speaks HTTPS with a server of a CA of its own, if that CA is given', async (
     await server.stop();
     ends.forEach((end) => end());
   });
-  await waitFor(async () => server.output().includes('CertMate is running.'), server.output, 60);
+  await until(async () => server.output().includes('CertMate is running.'), server.output, 60);
   const there = { CERTMATE_URL: `https://localhost:${port}`, CERTMATE_TOKEN: interopToken };
   const trusting = await certmate(there, 'list', '--ca-file', join(folder, 'data', 'certs', 'ca', 'ca.crt'));
   assert.deepEqual([trusting.status, trusting.stderr], [0, '']);

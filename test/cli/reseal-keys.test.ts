@@ -5,12 +5,12 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { buildApp } from '../../src/app.js';
 import type { Config } from '../../src/config.js';
 import { KeySealer } from '../../src/crypto/key-sealer.js';
 import { build, testConfig } from '../build.js';
 import { complaints } from '../modules/doctor/doctored.js';
+import { until } from '../until.js';
 import { begin, certmate, type Settings } from './stage.js';
 
 const OLD = 'old-secret-old-secret-old-secret';
@@ -78,7 +78,7 @@ const marker = ({ dataDir }: Config) => join(dataDir, 'resealing.json');
 
 /** Waits until the command has begun to write keys, which it says anew each time; or has ended. */
 async function writing(config: Config, before: number | null, child: ChildProcess): Promise<void> {
-  while (markedAt(config) === before && child.exitCode === null) await delay(1);
+  await until(() => markedAt(config) !== before || child.exitCode !== null, 'the mark of the command');
 }
 
 /** Null where there is no such mark. */
@@ -192,7 +192,7 @@ describe('certmate reseal-keys', () => {
       const written = () => [...inodes].filter(([path, inode]) => statSync(path).ino !== inode).length;
       const { child, ended } = begin(settings, words);
       await writing(config, before, child);
-      while (written() < wanted && child.exitCode === null) await delay(1);
+      await until(() => written() >= wanted || child.exitCode !== null, `${wanted} keys`);
       child.kill('SIGKILL');
       const { status, stderr } = await ended;
       const paths = keyPaths(config);

@@ -1,11 +1,13 @@
 // What the command does to certificates that are there, to batches and to requests: through a server, and without one.
+
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ACCESS } from '../../src/http/access.js';
 import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
-import { missing, run as program, waitFor } from '../interop/programs.js';
+import { missing, run as program } from '../interop/programs.js';
+import { until } from '../until.js';
 import { begin, certmate, jsonLines, place, type Settings } from './stage.js';
 
 interface Shown {
@@ -94,7 +96,7 @@ describe('through a server, the command', () => {
   it('cancels a batch and tells how far it has come', async () => {
     const table = server.file('long.csv', `common_name,key_type\n${'long,rsa-4096\n'.repeat(200)}`);
     const { child, written, ended } = begin(admin, ['issue', '--batch', table]);
-    await waitFor(
+    await until(
       async () => /batch [0-9a-f]{32}/.test(written.stderr),
       () => written.stderr,
       60,

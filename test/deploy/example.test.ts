@@ -1,5 +1,6 @@
 // The example of deploy/docker-compose.yml. No container engine is needed: its services' own scripts, configuration and
 // application run here, in a folder that stands for their volume; what Docker alone can tell is checked by its words only.
+
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
@@ -10,9 +11,10 @@ import { fetchScript } from '../../src/modules/dashboard/guides/revocation-list.
 import { freePort } from '../free-port.js';
 import { type CertMate, interopToken, startCertMate } from '../interop/certmate.js';
 import { request, requestByCurl } from '../interop/handshake.js';
-import { missing, type RunningProgram, run, start, temporaryFolder, waitFor } from '../interop/programs.js';
+import { missing, type RunningProgram, run, start, temporaryFolder } from '../interop/programs.js';
 import { type RunningServer, replacingWorkers, startNginx } from '../interop/servers.js';
 import { root } from '../root.js';
+import { until } from '../until.js';
 
 interface Service {
   image?: string;
@@ -147,7 +149,7 @@ describe('the example', () => {
     application = start(process.execPath, [join(deploy, 'example', 'app.mjs')], {
       env: { PORT: String(applicationPort), HOST: '127.0.0.1' },
     });
-    await waitFor(() => greets(applicationPort), application.output, 30);
+    await until(() => greets(applicationPort), application.output, 30);
     const configuration = text('nginx.conf')
       .replaceAll('/etc/certmate', tls)
       .replace('listen 8443 ', `listen 127.0.0.1:${port} `)
@@ -206,7 +208,7 @@ describe('the example', () => {
     const port = await freePort();
     const env = { PORT: String(port), HOST: '127.0.0.1' };
     const another = start(process.execPath, [join(deploy, 'example', 'app.mjs')], { env });
-    await waitFor(() => greets(port), another.output, 30);
+    await until(() => greets(port), another.output, 30);
     assert.equal(await another.stop(), 0);
   });
 });

@@ -1,4 +1,5 @@
 // The unit of systemd, judged by systemd itself; and whether the server can do with the system calls that it leaves.
+
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,8 +7,9 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../free-port.js';
-import { missing, run, start, waitFor } from '../interop/programs.js';
+import { missing, run, start } from '../interop/programs.js';
 import { root } from '../root.js';
+import { until } from '../until.js';
 
 const unit = join(root, 'deploy', 'certmate.service');
 const lines = readFileSync(unit, 'utf8').split('\n');
@@ -71,7 +73,7 @@ describe('certmate.service', () => {
       },
     });
     t.after(() => program.stop());
-    await waitFor(
+    await until(
       async () => program.output().includes('CertMate is running.') || !program.running(),
       program.output,
       120,
@@ -84,7 +86,7 @@ describe('certmate.service', () => {
     assert.equal(answer.status, 201, await answer.text());
     const pid = Number(/"pid":(\d+)/.exec(program.output())?.[1]);
     process.kill(pid, 'SIGTERM');
-    await waitFor(async () => !program.running(), program.output, 60);
+    await until(async () => !program.running(), program.output, 60);
     const made = new Set([...readFileSync(trace, 'utf8').matchAll(/^\d+ +(\w+)\(/gm)].map(([, name = '']) => name));
     assert.ok(made.size > 40 && made.has('fdatasync'), [...made].join(' '));
     assert.deepEqual([...made].filter((name) => !allowed.has(name)).sort(), []);

@@ -87,7 +87,7 @@ describe('is named in health and by the doctor while everything else goes on:', 
       await rm(folder, { recursive: true, force: true });
     });
     const place = { dataDir: join(folder, 'data'), logDir: join(folder, 'logs') };
-    const server = load(place, true);
+    const server = load(place, { confined: true });
     t.after(() => server.kill());
     const running = await server.start();
     assert.ok(running);
@@ -114,7 +114,7 @@ describe('is named in health and by the doctor while everything else goes on:', 
 
     await chmod(usage, 0o700);
     await chmod(join(usage, 'alice'), 0o700);
-    const next = load(place, true);
+    const next = load(place, { confined: true });
     t.after(() => next.kill());
     const again = await next.start();
     assert.ok(again);

@@ -1,16 +1,15 @@
 // kill -9 while 16 clients issue, renew and revoke. CERTMATE_TEST_KILLS: how many times; 15 unless set, more in CI.
+// CERTMATE_TEST_SEED: what they do and when it comes.
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { assembleSigned } from '../../src/pki/certificate.js';
 import { type CertificateList, readCrl } from '../../src/pki/crl.js';
-import { encodeName } from '../../src/pki/names.js';
-import { encodePem } from '../../src/pki/pem.js';
-import { buildRequestInfo } from '../../src/pki/request.js';
 import { testConfig } from '../build.js';
 import { complaints } from '../modules/doctor/doctored.js';
+import { randomNumbers } from '../random-numbers.js';
+import { until } from '../until.js';
+import { ownRequest } from './own-request.js';
 import { call, fetchCrl, type Loaded, load } from './server.js';
 
 const KILLS = Number(process.env['CERTMATE_TEST_KILLS'] ?? 15);
@@ -18,7 +17,7 @@ const CLIENTS = 16;
 /** A round goes on for up to so many milliseconds once so many certificates have been issued in it. */
 const ROUND_MS = 250;
 const WARM = 8;
-const PATIENCE_MS = 20_000;
+const PATIENCE = 60;
 /** One round in so many is killed while it starts. */
 const KILLED_STARTING = 8;
 
@@ -49,25 +48,25 @@ class Acknowledged {
 class Broken extends Error {}
 
 /** Issues, renews and revokes until the connection breaks. */
-async function work(url: string, csr: string, known: Acknowledged): Promise<void> {
+async function work(url: string, csr: string, known: Acknowledged, random: (limit: number) => number): Promise<void> {
   for (;;) {
     // Most bring a key of their own: making keys would be most of the work.
-    const own = Math.random() < 0.8;
+    const own = random(10) < 8;
     const made = await call(url, 'POST', '/api/client-certs', { common_name: 'someone', ...(own && { csr }) });
     if (made === null) return;
     assert.equal(made.status, 201, JSON.stringify(made.body));
     const { identifier, serial_number } = made.body as { identifier: string; serial_number: string };
     known.issued.set(serial_number, identifier);
     const path = `/api/client-certs/${identifier}`;
-    const choice = Math.random();
-    if (choice < 0.3) {
-      const asked = { revoke_previous: choice < 0.1, ...(own && { reuse_key: true }) };
+    const choice = random(10);
+    if (choice < 3) {
+      const asked = { revoke_previous: choice < 1, ...(own && { reuse_key: true }) };
       const renewed = await call(url, 'POST', `${path}/renew`, asked);
       if (renewed === null) return;
       assert.equal(renewed.status, 201, JSON.stringify(renewed.body));
       known.issued.set(renewed.body['serial_number'] as string, identifier);
-      if (choice < 0.1) known.revoked.add(serial_number);
-    } else if (choice < 0.7) {
+      if (choice < 1) known.revoked.add(serial_number);
+    } else if (choice < 7) {
       const revoked = await call(url, 'POST', `${path}/revoke`, { reason: 'superseded' });
       if (revoked === null) return;
       assert.equal(revoked.status, 200, JSON.stringify(revoked.body));
@@ -118,7 +117,12 @@ async function records(url: string): Promise<Map<string, { serials: Set<string> 
   return found;
 }
 
-test(`after each of ${KILLS} kills everything acknowledged is there, nothing is half there, CRL numbers never go back`, async (t) => {
+test(`after each of ${KILLS} kills everything acknowledged is there, nothing is half there, CRL numbers never go back`, {
+  timeout: 120_000 + KILLS * 10_000,
+}, async (t) => {
+  const random = randomNumbers(t);
+  const moments: string[] = [];
+  t.after(() => t.diagnostic(`killed after (ms; s: of a start) ${moments.join(' ')}`));
   const config = await testConfig(t);
   const known = new Acknowledged();
   const csr = ownRequest();
@@ -130,7 +134,9 @@ test(`after each of ${KILLS} kills everything acknowledged is there, nothing is 
     waiting = load(config);
     if (round % KILLED_STARTING === KILLED_STARTING - 1) {
       const starting = server.start();
-      await delay(Math.random() * 200);
+      const after = random(200);
+      moments.push(`${after}s`);
+      await delay(after);
       await server.kill();
       await starting;
       continue;
@@ -140,13 +146,14 @@ test(`after each of ${KILLS} kills everything acknowledged is there, nothing is 
     const { url } = running;
     const ended = Promise.allSettled([
       watch(url, known),
-      ...Array.from({ length: CLIENTS }, () => work(url, csr, known)),
+      ...Array.from({ length: CLIENTS }, () => work(url, csr, known, random)),
       ...(round % 5 === 0 ? [assertNothingLost(url, known)] : []),
     ]);
     const before = known.issued.size;
-    const deadline = performance.now() + PATIENCE_MS;
-    while (known.issued.size < before + WARM && performance.now() < deadline) await delay(5);
-    await delay(Math.random() * ROUND_MS);
+    await until(() => known.issued.size >= before + WARM, 'certificates', PATIENCE);
+    const after = random(ROUND_MS);
+    moments.push(`${after}`);
+    await delay(after);
     await server.kill();
     for (const result of await ended) {
       // The kill came while somebody looked whether anything was lost: the next one looks again.
@@ -173,14 +180,3 @@ test(`after each of ${KILLS} kills everything acknowledged is there, nothing is 
     `${KILLS} kills, ${known.issued.size} certificates, ${known.revoked.size} revocations, CRL ${known.highest}`,
   );
 });
-
-/** A CSR of a key that the clients have. */
-function ownRequest(): string {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
-  const info = buildRequestInfo({
-    subject: encodeName([{ type: 'CN', value: 'someone' }]),
-    subjectPublicKeyInfo: publicKey.export({ type: 'spki', format: 'der' }),
-    subjectAltNames: [],
-  });
-  return encodePem('CERTIFICATE REQUEST', assembleSigned(info, 'ecdsa-sha256', sign('sha256', info, privateKey)));
-}

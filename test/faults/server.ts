@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../src/config.js';
 
-const TOKEN = 'faults-'.padEnd(48, '0123456789abcdef');
+export const TOKEN = 'faults-'.padEnd(48, '0123456789abcdef');
 
 /** A server that is loaded but has not touched its directories. */
 export interface Loaded {
@@ -12,6 +12,8 @@ export interface Loaded {
   start(): Promise<Running | null>;
   /** kill -9, at whatever it is doing; resolves once it is gone. */
   kill(): Promise<void>;
+  /** Asks it to stop in order; resolves once it is gone. */
+  stop(): Promise<void>;
 }
 
 export interface Running {
@@ -21,8 +23,14 @@ export interface Running {
 /** Root without its power over permissions, so that a directory closed to its owner is closed to it too. */
 const CONFINED = ['--bounding-set=-dac_override,-dac_read_search', process.execPath];
 
-/** @param confined started by root, permissions hold for it as they do for everybody else; needs setpriv */
-export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, confined = false): Loaded {
+/**
+ * @param options.confined started by root, permissions hold for it as they do for everybody else; needs setpriv
+ * @param options.nodeOptions for Node itself
+ */
+export function load(
+  { dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>,
+  { confined = false, nodeOptions = [] }: { confined?: boolean; nodeOptions?: string[] } = {},
+): Loaded {
   const child = fork(fileURLToPath(new URL('./server-process.js', import.meta.url)), {
     env: {
       ...process.env,
@@ -34,6 +42,7 @@ export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, co
       CERTMATE_RATE_LIMITS: 'off',
       CERTMATE_LOG_LEVEL: 'silent',
     },
+    execArgv: nodeOptions,
     ...(confined && process.getuid?.() === 0 ? { execPath: 'setpriv', execArgv: CONFINED } : {}),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
@@ -50,6 +59,10 @@ export function load({ dataDir, logDir }: Pick<Config, 'dataDir' | 'logDir'>, co
       child.kill('SIGKILL');
       await gone;
     },
+    async stop() {
+      child.send('stop');
+      await gone;
+    },
   };
 }
 
@@ -64,17 +77,25 @@ export interface Answer {
 }
 
 /** One call; null if the connection broke before the answer was whole: nobody knows then whether it was done. */
-export async function call(url: string, method: string, path: string, body?: object): Promise<Answer | null> {
+export async function call(
+  url: string,
+  method: string,
+  path: string,
+  body?: object,
+  headers: Record<string, string> = {},
+): Promise<Answer | null> {
   try {
     const answer = await fetch(url + path, {
       method,
       headers: {
         authorization: `Bearer ${TOKEN}`,
+        ...headers,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: answer.status, body: (await answer.json()) as Answer['body'] };
+    const text = await answer.text();
+    return { status: answer.status, body: (text === '' ? {} : JSON.parse(text)) as Answer['body'] };
   } catch {
     return null;
   }

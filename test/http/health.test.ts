@@ -1,4 +1,5 @@
 // Each check of /health against the very thing that it is there for, which is broken once and mended again.
+
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { secondsAfter } from '../../src/clock.js';
 import { type Built, build, MovedClock, testConfig } from '../build.js';
-import { waitFor } from '../interop/programs.js';
+import { until } from '../until.js';
 
 interface Health {
   status: string;
@@ -146,7 +147,7 @@ describe('health', () => {
     built.app.scheduler.every('trial', 1, async () => {
       if (fails) throw new Error('not today');
     });
-    await waitFor(
+    await until(
       async () => built.app.scheduler.ailing.length > 0,
       () => 'it never ran',
     );
@@ -154,7 +155,7 @@ describe('health', () => {
     const metrics = (await built.call('viewer', { method: 'GET', url: '/metrics' })).body;
     assert.match(metrics, /^certmate_task_failing\{task="trial"\} 1$/m);
     fails = false;
-    await waitFor(
+    await until(
       async () => built.app.scheduler.ailing.length === 0,
       () => 'it never ran well',
     );

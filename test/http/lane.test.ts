@@ -10,6 +10,7 @@ import { systemClock } from '../../src/clock.js';
 import { Lane, type LaneAnswer, type Taker } from '../../src/http/lane.js';
 import { createPatientServer, PATIENCE, type Patience } from '../../src/http/server.js';
 import { seeded } from '../pki/mutations.js';
+import { until } from '../until.js';
 
 type Context = { after(work: () => unknown): void };
 
@@ -73,7 +74,7 @@ async function converse({ port, served }: Listening, pieces: readonly Buffer[], 
     await later();
     const hasRead = () => (served.get(localPort)?.bytesRead ?? 0) >= sent || socket.readableEnded || socket.destroyed;
     if (!patiently) continue;
-    while (!hasRead()) await later();
+    await until(hasRead, 'the server has read it');
     for (let turn = 0; turn < 3; turn += 1) await later();
   }
   socket.end();
@@ -269,10 +270,6 @@ describe('a connection in the lane', () => {
     return { socket, heard };
   }
 
-  async function until(holds: () => boolean): Promise<void> {
-    for (const end = performance.now() + 20_000; !holds(); await new Promise((resolve) => setTimeout(resolve, 5)))
-      assert.ok(performance.now() < end, 'it never came to that');
-  }
   const bodies = (text: string) => [...text.matchAll(/GET (\/\S+)/g)].map(([, path]) => path);
 
   test('answers in the order of the requests, also where one takes its time', async (t) => {
@@ -280,11 +277,11 @@ describe('a connection in the lane', () => {
     const { port } = await listening(t, take);
     const { socket, heard } = await open(t, port);
     socket.write(get('/1') + get('/slow') + get('/3'));
-    await until(() => release.length === 1);
+    await until(() => release.length === 1, 'what was sent is answered');
     socket.write(get('/4', 'Cookie: a=b\r\n') + get('/5'));
-    await until(() => bodies(heard.text).length === 1);
+    await until(() => bodies(heard.text).length === 1, 'what was sent is answered');
     release[0]?.();
-    await until(() => bodies(heard.text).length === 5);
+    await until(() => bodies(heard.text).length === 5, 'what was sent is answered');
     assert.deepEqual(bodies(heard.text), ['/1', '/slow', '/3', '/4', '/5']);
   });
 
@@ -293,11 +290,11 @@ describe('a connection in the lane', () => {
     const { port } = await listening(t, take);
     const { socket, heard } = await open(t, port, { allowHalfOpen: true });
     socket.end(get('/slow') + get('/2'));
-    await until(() => release.length === 1);
+    await until(() => release.length === 1, 'what was sent is answered');
     await later();
     release[0]?.();
-    await until(() => bodies(heard.text).length === 2);
-    await until(() => heard.closed || socket.readableEnded);
+    await until(() => bodies(heard.text).length === 2, 'what was sent is answered');
+    await until(() => heard.closed || socket.readableEnded, 'what was sent is answered');
   });
 
   test('does not pile up answers that nobody reads, nor requests that nobody has answered', async (t) => {
@@ -307,7 +304,7 @@ describe('a connection in the lane', () => {
     unread.socket.pause();
     const impatient = await open(t, port);
     impatient.socket.write(get('/slow'));
-    await until(() => release.length === 1);
+    await until(() => release.length === 1, 'what was sent is answered');
     const flood = octets(get(`/${'x'.repeat(200)}`).repeat(FLOOD) + get('/end'));
     for (const { socket } of [unread, impatient]) socket.write(flood);
     const rest = () => [unread, impatient].map(({ socket }) => socket.writableLength);
@@ -320,7 +317,10 @@ describe('a connection in the lane', () => {
     for (const socket of served.values()) assert.ok(socket.writableLength + socket.readableLength < 4 << 20);
     release[0]?.();
     unread.socket.resume();
-    await until(() => [unread, impatient].every(({ heard }) => heard.tail.endsWith('GET /end null ')));
+    await until(
+      () => [unread, impatient].every(({ heard }) => heard.tail.endsWith('GET /end null ')),
+      'what was sent is answered',
+    );
     assert.equal(bodies(unread.heard.text).length, FLOOD + 1);
     assert.equal(bodies(impatient.heard.text).length, FLOOD + 2);
   });
@@ -335,7 +335,7 @@ describe('a connection in the lane', () => {
       const began = performance.now();
       const { socket, heard } = await open(t, port);
       socket.write(sent);
-      await until(() => heard.closed);
+      await until(() => heard.closed, 'what was sent is answered');
       assert.ok(performance.now() - began >= least - 20, `${performance.now() - began} ms`);
       assert.equal(heard.text === '', sent === '');
     }
@@ -347,13 +347,13 @@ describe('a connection in the lane', () => {
     const [idle, busy] = [await open(t, port), await open(t, port)];
     idle.socket.write(get('/1'));
     busy.socket.write(get('/slow') + get('/2'));
-    await until(() => bodies(idle.heard.text).length === 1 && release.length === 1);
+    await until(() => bodies(idle.heard.text).length === 1 && release.length === 1, 'what was sent is answered');
     lane?.close();
     server.close();
-    await until(() => idle.heard.closed);
+    await until(() => idle.heard.closed, 'what was sent is answered');
     assert.equal(busy.heard.closed, false);
     release[0]?.();
-    await until(() => busy.heard.closed);
+    await until(() => busy.heard.closed, 'what was sent is answered');
     assert.equal(bodies(busy.heard.text)[0], '/slow');
   });
 
@@ -361,7 +361,7 @@ describe('a connection in the lane', () => {
     const { port } = await listening(t, () => Promise.reject(new Error('out of order')));
     const { socket, heard } = await open(t, port);
     socket.write(get('/1'));
-    await until(() => heard.closed);
+    await until(() => heard.closed, 'what was sent is answered');
     assert.equal(heard.text, '');
   });
 });

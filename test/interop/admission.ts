@@ -1,15 +1,16 @@
 /** Who is let in before a revoke, and who is not after it: what every server has to pass. */
+
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { until } from '../until.js';
 import type { CertMate, Issued } from './certmate.js';
 import { request, sessionOf, type Terms } from './handshake.js';
-import { waitFor } from './programs.js';
 
 /** Asks until the answer is as expected, for servers that reload in their own time; throws after 10 s. */
 async function becomes(ask: () => Promise<string>, expected: RegExp, describe: () => string): Promise<void> {
   let answer = '';
-  await waitFor(
+  await until(
     async () => {
       answer = await ask();
       return expected.test(answer);

@@ -1,11 +1,13 @@
 /** The real thing as a child process on a folder of its own, and the few calls that these tests make. */
+
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../free-port.js';
 import { root } from '../root.js';
-import { start, temporaryFolder, waitFor } from './programs.js';
+import { until } from '../until.js';
+import { start, temporaryFolder } from './programs.js';
 
 /** A certificate and where its files lie, ready to be named on a command line. */
 export interface Issued {
@@ -104,7 +106,7 @@ export async function startCertMate(settings: Record<string, string> = {}): Prom
   };
 
   try {
-    await waitFor(
+    await until(
       async () => !server.running() || (await fetch(`${url}/health`).catch(() => null))?.status === 200,
       server.output,
     );

@@ -1,13 +1,15 @@
 // What the documentation prints is run by bash as it stands there, page after page, against a running server. Only the
 // port is exchanged, and `certmate` stands for the compiled command.
+
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { root } from '../root.js';
+import { until } from '../until.js';
 import { interopToken, startCertMate } from './certmate.js';
-import { missing, start, waitFor } from './programs.js';
+import { missing, start } from './programs.js';
 
 const skip = missing('bash', 'curl', 'openssl');
 const cli = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
@@ -51,7 +53,7 @@ for (const { page, shows } of PAGES) {
       group: true,
     });
     t.after(() => bash.stop());
-    await waitFor(async () => !bash.running(), bash.output, 180);
+    await until(async () => !bash.running(), bash.output, 180);
     assert.equal(await bash.stop(), 0, bash.output());
     for (const text of shows) assert.match(bash.output(), text);
   });

@@ -1,12 +1,14 @@
 // OpenVPN, server and clients set up as page and docs say.
+
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePort } from '../free-port.js';
+import { until } from '../until.js';
 import { admits } from './admission.js';
 import { type CertMate, type Issued, startCertMate } from './certmate.js';
 import { type Machine, prepareMachine } from './printed.js';
-import { missing, type RunningProgram, start, waitFor } from './programs.js';
+import { missing, type RunningProgram, start } from './programs.js';
 
 const skip = missing('openvpn', 'curl', 'openssl');
 
@@ -31,7 +33,7 @@ describe('OpenVPN', () => {
     const printed = machine.here(text, { 1194: port }).replace('10.8.0.0', '192.0.2.0');
     for (const configuration of [printed, withoutTunnel(printed)]) {
       server = start('openvpn', ['--config', machine.write(file ?? '', configuration)]);
-      await waitFor(async () => !server.running() || READY.test(server.output()), server.output);
+      await until(async () => !server.running() || READY.test(server.output()), server.output);
       if (server.running() || !/TUN/.test(server.output())) break;
     }
     assert.ok(server.running(), server.output());
@@ -57,7 +59,7 @@ describe('OpenVPN', () => {
     const client = start('openvpn', ['--config', configuration], { cwd: join(machine.root, home) });
     try {
       const settled = () => !client.running() || /Peer Connection Initiated|VERIFY ERROR/.test(news());
-      await waitFor(
+      await until(
         async () => settled(),
         () => client.output() + news(),
       );

@@ -1,14 +1,16 @@
 // PostgreSQL, set up as page and docs say, with our CA and CRL as files.
+
 import assert from 'node:assert/strict';
 import { appendFileSync, chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePort } from '../free-port.js';
+import { until } from '../until.js';
 import { type Account, account } from './accounts.js';
 import { admits } from './admission.js';
 import { type CertMate, type Issued, startCertMate } from './certmate.js';
 import { type Machine, prepareMachine } from './printed.js';
-import { missing, run, start, waitFor } from './programs.js';
+import { missing, run, start } from './programs.js';
 import { type RunningServer, serve } from './servers.js';
 
 // Debian keeps each version's programs in a folder of its own, outside of PATH.
@@ -49,7 +51,7 @@ fsync = off
     const [program, ...words] = [...actingFor(owner), join(programs, 'postgres'), '-D', data];
     postgres = await serve('postgresql', [port], () => start(program ?? '', words));
     // It listens before it lets anybody in.
-    await waitFor(async () => /ready to accept connections/.test(postgres.output()), postgres.output);
+    await until(async () => /ready to accept connections/.test(postgres.output()), postgres.output);
     machine.reloadBy(`kill -HUP ${postgres.pid}`);
   });
   after(async () => {
@@ -112,6 +114,6 @@ async function makeCluster(data: string, owner: Account | null): Promise<void> {
   const path = `${programs}:${process.env['PATH']}`;
   const [program = 'env', ...words] = [...actingFor(owner), 'env', `PATH=${path}`, 'sh', '-c', MAKE_CLUSTER, '-', data];
   const making = start(program, words, { cwd: data });
-  await waitFor(async () => !making.running(), making.output);
+  await until(async () => !making.running(), making.output);
   assert.equal(await making.stop(), 0, making.output());
 }

@@ -137,12 +137,3 @@ export function temporaryFolder(name: string): { path: string; remove(): void } 
   const path = mkdtempSync(join(tmpdir(), `certmate-${name}-`));
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
-
-/** Waits until `question` answers true; throws with what `describe` says after `seconds`. */
-export async function waitFor(question: () => Promise<boolean>, describe: () => string, seconds = 20): Promise<void> {
-  const deadline = performance.now() + seconds * 1000;
-  while (!(await question())) {
-    if (performance.now() > deadline) throw new Error(`Waited ${seconds} s in vain. ${describe()}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

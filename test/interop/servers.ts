@@ -1,8 +1,10 @@
 /** Servers that ask for client certificates, each in a folder of its own and on free ports. */
+
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type RunningProgram, run, start, temporaryFolder, waitFor } from './programs.js';
+import { until } from '../until.js';
+import { type RunningProgram, run, start, temporaryFolder } from './programs.js';
 
 export interface RunningServer {
   readonly pid: number;
@@ -31,7 +33,7 @@ export async function serve(
   };
   try {
     for (const port of ports) {
-      await waitFor(async () => !program.running() || (await listens(port)), program.output);
+      await until(async () => !program.running() || (await listens(port)), program.output);
     }
     if (!program.running() || program.pid === undefined) throw new Error(`${name} does not start: ${program.output()}`);
   } catch (error) {
@@ -49,7 +51,7 @@ export async function replacingWorkers<T>({ pid, output }: RunningServer, reload
   const workers = async () => (await run`ps -o pid= --ppid ${String(pid)}`).output.split(/\s+/).filter(Boolean);
   const former = await workers();
   const outcome = await reload();
-  await waitFor(async () => (await workers()).every((worker) => !former.includes(worker)), output);
+  await until(async () => (await workers()).every((worker) => !former.includes(worker)), output);
   return outcome;
 }
 

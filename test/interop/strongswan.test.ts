@@ -1,14 +1,16 @@
 // strongSwan, set up as page and docs say. Two daemons speak IKEv2 over the loopback, without a tunnel of their own
 // (RFC 6023), so that no kernel needs to know IPsec.
+
 import assert from 'node:assert/strict';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePort } from '../free-port.js';
+import { until } from '../until.js';
 import { admits } from './admission.js';
 import { type CertMate, type Issued, startCertMate } from './certmate.js';
 import { type Machine, prepareMachine } from './printed.js';
-import { missing, type RunningProgram, run, start, waitFor } from './programs.js';
+import { missing, type RunningProgram, run, start } from './programs.js';
 
 const skip =
   process.getuid?.() === 0
@@ -52,7 +54,7 @@ async function startDaemon(machine: Machine, folder: string, revocation = ''): P
   );
   machine.write(join(home, 'etc/swanctl/swanctl.conf'), 'include conf.d/*.conf\n');
   const program = start('charon-systemd', [], { env: { STRONGSWAN_CONF: settings } });
-  await waitFor(async () => !program.running() || (await accepts(socket)), program.output);
+  await until(async () => !program.running() || (await accepts(socket)), program.output);
   assert.ok(program.running(), program.output());
   const settingsOfSwanctl = `PATH=$PATH:/usr/sbin SWANCTL_DIR=${join(home, 'etc/swanctl')}`;
   const swanctl = (command: string) => `${settingsOfSwanctl} swanctl ${command} --uri unix://${socket}`;

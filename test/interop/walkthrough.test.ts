@@ -1,12 +1,14 @@
 // README's walk-through does what it says: its commands are run by bash, as printed, in a copy of this project without
 // anything built or stored. Only the two ports are exchanged for free ones.
+
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { freePort } from '../free-port.js';
 import { root } from '../root.js';
-import { missing, start, temporaryFolder, waitFor } from './programs.js';
+import { until } from '../until.js';
+import { missing, start, temporaryFolder } from './programs.js';
 
 const skip = missing('bash', 'curl', 'openssl', 'nginx');
 
@@ -35,7 +37,7 @@ test('the walk-through of the README lets Alice in, and keeps her out once she i
     group: true,
   });
   t.after(() => bash.stop());
-  await waitFor(async () => !bash.running(), bash.output, 120);
+  await until(async () => !bash.running(), bash.output, 120);
   const output = bash.output();
   const position = (text: RegExp) => {
     assert.match(output, text);
@@ -46,7 +48,7 @@ test('the walk-through of the README lets Alice in, and keeps her out once she i
   const refused = position(/400 The SSL certificate error/);
   assert.ok(welcome < revoked && revoked < refused, output);
   assert.equal(output.match(/^Welcome/gm)?.length, 1);
-  await waitFor(
+  await until(
     async () => (await fetch(`http://127.0.0.1:${api}/health`).catch(() => null)) === null,
     () => 'CertMate still answers after the clean-up.',
   );

@@ -1,12 +1,13 @@
 // A real server at its most talkative goes through everything that has to do with secrets; then every log line, audit line,
 // answer and file is searched for each of them.
+
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { waitFor } from '../interop/programs.js';
 import { place, type Served, serve } from '../modules/tls/served.js';
+import { until } from '../until.js';
 import { type Answered, Caller, cookieOf, json } from './caller.js';
 import { Secrets } from './search.js';
 
@@ -125,7 +126,7 @@ async function batches(token: string): Promise<void> {
   };
   const begun = await ok('POST', `${CLIENT}/batch`, { token, headers: { prefer: 'respond-async' }, body });
   const job = String(begun.headers.location);
-  await waitFor(
+  await until(
     async () => json(await ok('GET', job, { token }))['state'] === 'completed',
     () => JSON.stringify(caller.answers.at(-1)?.body.toString()),
   );

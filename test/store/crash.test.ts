@@ -5,6 +5,8 @@ import { readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { randomNumbers } from '../random-numbers.js';
+import { until } from '../until.js';
 import { FILES, openStore, temporaryDirectory } from './records.js';
 
 /** Runs the writer until it has acknowledged enough, kills it in the middle of its work; gives back what it acknowledged. */
@@ -16,7 +18,7 @@ async function writeAndKill(t: TestContext, dataDir: string, first: number, afte
   const acknowledged: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => acknowledged.push(line));
   const exited = once(child, 'exit');
-  while (acknowledged.length < 30) await delay(5);
+  await until(() => acknowledged.length >= 30 || child.exitCode !== null, 'thirty lines');
   await delay(afterMs);
   child.kill('SIGKILL');
   const [, signal] = await exited;
@@ -27,7 +29,10 @@ async function writeAndKill(t: TestContext, dataDir: string, first: number, afte
 
 test('whatever was acknowledged before a kill -9 is there afterwards, and nothing is half there', async (t) => {
   const dataDir = await temporaryDirectory(t);
-  for (const [round, afterMs] of [0, 37, 90, 171].entries()) {
+  const random = randomNumbers(t);
+  const moments = [0, ...Array.from({ length: 3 }, () => random(200))];
+  t.diagnostic(`killed after ${moments.join(', ')} ms`);
+  for (const [round, afterMs] of moments.entries()) {
     const acknowledged = await writeAndKill(t, dataDir, round * 100_000, afterMs);
     const { store, log } = await openStore(t, dataDir);
     for (const line of acknowledged) {

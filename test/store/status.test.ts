@@ -22,7 +22,7 @@ test('the threshold is the certificate’s own', () => {
   assert.equal(statusOf(short, NOW), 'active');
 });
 
-test('no certificate is expiring before two thirds of its lifetime are over (certmate#759)', () => {
+test('no certificate is expiring before two thirds of its lifetime are over', () => {
   const day = sampleRecord(1, { not_before: '2026-11-21T00:00:00Z', expires_at: '2026-11-22T00:00:00Z' });
   assert.equal(statusOf(day, at('2026-11-21T15:59:59Z')), 'active');
   assert.equal(statusOf(day, at('2026-11-21T16:00:00Z')), 'expiring');

@@ -1,11 +1,11 @@
 // Whatever changes something leaves its line in the audit trail, with who, from where, in which request and to what.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { HTTPMethods } from 'fastify';
 import { ACCESS } from '../../../src/http/access.js';
 import type { AuditLine } from '../../../src/modules/audit/line.js';
 import { type Built, build, MovedClock } from '../../build.js';
+import { until } from '../../until.js';
 import { Browser } from '../dashboard/browser.js';
 import { API_STEPS } from './api-steps.js';
 import { PAGE_STEPS } from './page-steps.js';
@@ -143,7 +143,7 @@ test('what the schedule renews is recorded as the scheduler’s doing', async (t
     const { entries } = await built.app.auditTrail.query({ operation: 'renew', user: 'scheduler', limit: 1000 });
     return entries.find(({ resource_id, details }) => resource_id === resource && details['renewed'] !== 0);
   };
-  while ((await recorded(null)) === undefined) await delay(50);
+  await until(async () => (await recorded(null)) !== undefined, 'the line about the sweep');
   const [one, whole] = [await recorded(id), await recorded(null)];
   assert.deepEqual([one?.status, one?.ip_address, one?.request_id], ['success', null, null]);
   assert.deepEqual([whole?.details['trigger'], whole?.details['renewed']], ['schedule', 1]);

@@ -8,6 +8,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { TestClock } from '../../http/small-app.js';
+import { randomNumbers } from '../../random-numbers.js';
+import { until } from '../../until.js';
 import {
   allLines,
   copied,
@@ -169,7 +171,10 @@ describe('a crash in the middle of a rotation', () => {
     const { directory } = place(t);
     const writer = fileURLToPath(new URL('./rotating-writer.js', import.meta.url));
     const acknowledged: string[] = [];
-    for (const [round, afterMs] of [0, 13, 31, 57, 83].entries()) {
+    const random = randomNumbers(t);
+    const moments = [0, ...Array.from({ length: 4 }, () => random(100))];
+    t.diagnostic(`killed after ${moments.join(', ')} ms`);
+    for (const [round, afterMs] of moments.entries()) {
       const child = spawn(process.execPath, [writer, directory, String(round)], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
@@ -177,7 +182,7 @@ describe('a crash in the middle of a rotation', () => {
       const output: string[] = [];
       createInterface({ input: child.stdout }).on('line', (line) => output.push(line));
       const exited = once(child, 'exit');
-      while (output.length < 60 && child.exitCode === null) await delay(5);
+      await until(() => output.length >= 60 || child.exitCode !== null, 'sixty lines');
       await delay(afterMs);
       child.kill('SIGKILL');
       await exited;

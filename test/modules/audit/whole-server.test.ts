@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { restore } from '../../../src/modules/backup/restore.js';
 import { type Built, build, testConfig } from '../../build.js';
+import { until } from '../../until.js';
 import { complaints } from '../doctor/doctored.js';
 import { event } from './place.js';
 
@@ -87,6 +87,6 @@ test('an export that nobody reads to its end leaves no file open', {
     const { content } = await app.exportTrail(actor);
     for await (const _piece of content) if (openFiles() > 0) break;
   }
-  while (openFiles() > 0) await delay(10);
+  await until(() => openFiles() === 0, 'the files of the log are closed');
   assert.ok(logFiles(config).length > 0);
 });

@@ -9,7 +9,9 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../free-port.js';
+import { randomNumbers } from '../../random-numbers.js';
 import { root } from '../../root.js';
+import { until } from '../../until.js';
 
 const ROWS = 400;
 const token = 'crash-'.padEnd(48, '0123456789abcdef');
@@ -44,12 +46,11 @@ async function serve(folder: string, started: ChildProcess[]): Promise<{ child: 
   });
   started.push(child);
   const url = `http://127.0.0.1:${port}`;
-  for (;;) {
+  await until(async () => {
     assert.equal(child.exitCode, null, 'the server ended');
-    const answer = await fetch(`${url}/health/ready`).catch(() => null);
-    if (answer?.ok) return { child, url };
-    await delay(20);
-  }
+    return (await fetch(`${url}/health/ready`).catch(() => null))?.ok === true;
+  }, 'the server answers');
+  return { child, url };
 }
 
 async function kill(child: ChildProcess): Promise<void> {
@@ -79,8 +80,9 @@ test('a batch survives kill -9 at any moment: nothing is issued twice, and nothi
   const { id } = (await answer.json()) as Job;
 
   // Right after the answer, then at random moments while it runs.
-  const moments = [0, Math.random() * 300, Math.random() * 500];
-  t.diagnostic(`killed after ${moments.map(Math.round).join(', ')} ms`);
+  const random = randomNumbers(t);
+  const moments = [0, random(300), random(500)];
+  t.diagnostic(`killed after ${moments.join(', ')} ms`);
   const progress: number[] = [];
   for (const after of moments) {
     await delay(after);
@@ -91,10 +93,10 @@ test('a batch survives kill -9 at any moment: nothing is issued twice, and nothi
   t.diagnostic(`done after each restart: ${progress.join(', ')}`);
 
   let job = await get<Job>(`${url}/api/client-certs/batch/${id}`);
-  while (job.state !== 'completed') {
-    await delay(50);
-    job = await get<Job>(`${url}/api/client-certs/batch/${id}`);
-  }
+  await until(
+    async () => (job = await get<Job>(`${url}/api/client-certs/batch/${id}`)).state === 'completed',
+    () => JSON.stringify(job),
+  );
   assert.deepEqual([job.total, job.done, job.successful, job.failed], [ROWS, ROWS, ROWS, 0]);
 
   const results = (await (await fetch(`${url}/api/client-certs/batch/${id}/results.csv`, { headers })).text())

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { CertMateError } from '../../../src/errors.js';
 import { readCsv } from '../../../src/modules/batch/csv.js';
 import { type Built, build } from '../../build.js';
+import { until } from '../../until.js';
 import { Browser } from '../dashboard/browser.js';
 
 const URL = '/api/client-certs/batch';
@@ -195,7 +196,8 @@ describe('a batch', () => {
     const job = String(headers.location);
     assert.equal(json().failed, 2);
     const failed = async () => (await built.call('operator', { url: `${job}/results.csv?only=failed` })).body;
-    while ((await built.call('operator', { url: job })).json().state !== 'completed') await new Promise(setImmediate);
+    const state = async () => (await built.call('operator', { url: job })).json().state;
+    await until(async () => (await state()) === 'completed', 'the end of the batch');
     const table = await failed();
     assert.match(table, /^\uFEFFcommon_name,email,days_valid,tags,error\r\n'=bob,nowhere,1,a;b,/);
     assert.match(table, /\r\nc,,never,,"?days_valid/);

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { inTurn } from '../../../src/modules/batch/turns.js';
 import type { Role } from '../../../src/types.js';
 import { type Built, build } from '../../build.js';
+import { until } from '../../until.js';
 
 const PATH = '/api/client-certs/batch';
 
@@ -62,7 +63,10 @@ describe('of one caller', () => {
     open[0]?.asking.destroy();
     let again = await follow('operator');
     // The server hears of the end of a connection a moment later.
-    while (again.answer.statusCode === 429) again = await follow('operator');
+    await until(async () => {
+      if (again.answer.statusCode === 429) again = await follow('operator');
+      return again.answer.statusCode !== 429;
+    }, 'a place that is free again');
     assert.equal(again.answer.statusCode, 200);
     for (const { asking } of [...open, refused, other, again]) asking.destroy();
   });

@@ -7,9 +7,9 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Built, build, MovedClock, testConfig } from '../../build.js';
 import { output, without } from '../../pki/programs.js';
+import { until } from '../../until.js';
 
 const PATH = '/api/client-certs/batch';
 
@@ -49,11 +49,12 @@ async function look({ call }: Built, { id }: { id: string }): Promise<Job> {
 }
 
 async function ended(built: Built, job: { id: string }): Promise<Job> {
-  for (;;) {
-    const now = await look(built, job);
-    if (now.state === 'completed' || now.state === 'cancelled') return now;
-    await delay(20);
-  }
+  let now = await look(built, job);
+  await until(
+    async () => ['completed', 'cancelled'].includes((now = await look(built, job)).state),
+    () => JSON.stringify(now),
+  );
+  return now;
 }
 
 /** The records of results.csv; no cell of these tests holds a comma or a quote. */
@@ -128,7 +129,7 @@ test('a cancelled batch begins no further row, and says which were not reached',
   const running = await begin(built, csv(3000));
   const waiting = await begin(built, csv(200));
   assert.equal(waiting.state, 'queued');
-  while ((await look(built, running)).done < 20) await delay(5);
+  await until(async () => (await look(built, running)).done >= 20, 'twenty certificates');
   const cancel = (job: Job) => built.call('operator', { method: 'DELETE', url: `${PATH}/${job.id}` });
   assert.equal((await cancel(waiting)).json().state, 'cancelled');
   const answer = await cancel(running);
@@ -169,18 +170,14 @@ test('a batch is seen by whoever began it and by admins, by nobody else', async 
 test('a batch ends when its maker’s key is taken away (an API key outlived its owner’s demotion: ultimate-ca-manager#246)', async (t) => {
   const built = await build(t);
   const job = await begin(built, csv(3000));
-  while ((await look(built, job)).done < 10) await delay(5);
+  await until(async () => (await look(built, job)).done >= 10, 'ten certificates');
   const key = built.app.auth.list().find(({ role }) => role === 'operator');
   await built.app.auth.remove(key?.id ?? '');
-  for (;;) {
-    const { state, note, done } = (await built.call('admin', { url: `${PATH}/${job.id}` })).json() as Job;
-    if (state === 'cancelled') {
-      assert.match(note ?? '', /API key that began it was removed/);
-      assert.ok(done < 3000);
-      break;
-    }
-    await delay(20);
-  }
+  const now = async () => (await built.call('admin', { url: `${PATH}/${job.id}` })).json() as Job;
+  await until(async () => (await now()).state === 'cancelled', 'the end of the batch');
+  const { note, done } = await now();
+  assert.match(note ?? '', /API key that began it was removed/);
+  assert.ok(done < 3000);
 });
 
 describe('progress as server-sent events', () => {
@@ -231,7 +228,7 @@ describe('progress as server-sent events', () => {
     lazy.on('error', () => undefined);
     const bearer = `Authorization: Bearer ${built.tokens.operator}`;
     lazy.write(`GET ${PATH}/${job.id}/events HTTP/1.1\r\nHost: x\r\n${bearer}\r\n\r\n`);
-    while ((await look(built, job)).done < 100) await delay(10);
+    await until(async () => (await look(built, job)).done >= 100, 'a hundred certificates');
     const begun = performance.now();
     await built.app.close();
     assert.ok(performance.now() - begun < 3000);
@@ -348,7 +345,7 @@ describe('over a restart', () => {
     const first = await build(t, { config });
     const running = await begin(first, csv(400, 'eve,not-an-address\r\n'));
     const waiting = await begin(first, csv(120));
-    while ((await look(first, running)).done < 50) await delay(5);
+    await until(async () => (await look(first, running)).done >= 50, 'fifty certificates');
     await first.app.close();
     const second = await build(t, { config });
     const asAdmin: Built = { ...second, call: (as, options) => second.call(as === 'operator' ? 'admin' : as, options) };

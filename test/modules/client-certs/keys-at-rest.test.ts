@@ -1,4 +1,5 @@
 // With CERTMATE_KEY_ENCRYPTION every private key is encrypted on disk, and whoever may have one gets it as before.
+
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
@@ -9,8 +10,8 @@ import { buildApp } from '../../../src/app.js';
 import type { Config } from '../../../src/config.js';
 import { restore } from '../../../src/modules/backup/restore.js';
 import { type Built, build, testConfig } from '../../build.js';
-import { waitFor } from '../../interop/programs.js';
 import { run, without } from '../../pki/programs.js';
+import { until } from '../../until.js';
 import { certmate } from '../backup/certmate.js';
 import { complaints, repaired } from '../doctor/doctored.js';
 
@@ -190,7 +191,7 @@ describe('private keys at rest', () => {
     });
     const job = String(begun.headers.location);
     const isDone = async () => (await first.call('admin', { url: job })).json().state === 'completed';
-    await waitFor(isDone, () => job);
+    await until(isDone, () => job);
     await first.app.close();
     const without = { ...config, keyEncryption: null };
     const built = await build(t, { config: without });

@@ -5,7 +5,8 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Built, build, MovedClock } from '../../build.js';
 import { freePort } from '../../free-port.js';
-import { start, temporaryFolder, waitFor } from '../../interop/programs.js';
+import { start, temporaryFolder } from '../../interop/programs.js';
+import { until } from '../../until.js';
 
 const url = '/api/client-certs';
 const send = ({ call }: Pick<Built, 'call'>, payload: object, key = 'key-1', path = url) =>
@@ -152,7 +153,7 @@ describe('a repeated request with an Idempotency-Key', () => {
         },
       });
       t.after(() => server.stop());
-      await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output);
+      await until(async () => server.output().includes('CertMate is running.') || !server.running(), server.output);
       return server;
     };
     const post = (key: string) =>
@@ -168,7 +169,7 @@ describe('a repeated request with an Idempotency-Key', () => {
     await new Promise((resolve) => setTimeout(resolve, 8));
     first.signal('SIGKILL');
     await unheard;
-    await waitFor(async () => !first.running(), first.output);
+    await until(async () => !first.running(), first.output);
 
     const second = await launch();
     const again = await post('acknowledged');

@@ -13,7 +13,9 @@ import { CrlPublisher } from '../../../src/modules/crl/publisher.js';
 import { readCrl } from '../../../src/pki/crl.js';
 import { decodePem } from '../../../src/pki/pem.js';
 import { Folder } from '../../../src/store/folder.js';
+import { randomNumbers } from '../../random-numbers.js';
 import { recordingLog, temporaryDirectory } from '../../store/records.js';
+import { until } from '../../until.js';
 
 interface Acknowledged {
   number: bigint;
@@ -28,7 +30,7 @@ async function publishAndKill(t: TestContext, root: string, first: number, after
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
   const exited = once(child, 'exit');
-  while (lines.length < 3 && child.exitCode === null) await delay(5);
+  await until(() => lines.length >= 3 || child.exitCode !== null, 'three CRLs');
   await delay(afterMs);
   child.kill('SIGKILL');
   const [, signal] = await exited;
@@ -61,7 +63,10 @@ test('wherever a kill comes, both forms of the CRL are whole, tell of all that w
     return { numbered, pem, newest: [...numbered.keys()].reduce((a, b) => (a > b ? a : b)) };
   };
   const seen = new Map<bigint, Buffer>();
-  for (const [round, afterMs] of [0, 13, 29, 47].entries()) {
+  const random = randomNumbers(t);
+  const moments = [0, ...Array.from({ length: 3 }, () => random(60))];
+  t.diagnostic(`killed after ${moments.join(', ')} ms`);
+  for (const [round, afterMs] of moments.entries()) {
     const last = await publishAndKill(t, root, round * 100_000, afterMs);
     const { numbered, pem, newest } = await stored();
     assert.ok(newest >= last.number, `CRL ${last.number} was published, ${newest} is the newest`);

@@ -43,21 +43,27 @@ it("a CRL names the CA's own key, not the key above it (ultimate-ca-manager#202)
   assert.ok(above && !named.equals(above));
 });
 
-it('a CRL of 16 900 entries costs little more than a short one (hashicorp/vault#9176)', async (t) => {
-  const { app, issue } = await build(t);
+it('revoking a certificate costs little more with 16 900 on the CRL than with none (hashicorp/vault#9176)', async (t) => {
+  const { app, issue, call } = await build(t);
   const record = await issue({ identifier: 'first' });
   const known = app.store.inventory.get(record.identifier);
   assert.ok(known);
-  const publish = async (): Promise<number> => {
+  const revoke = async (): Promise<number> => {
     const times: number[] = [];
     for (let round = 0; round < 5; round += 1) {
+      const { identifier } = await issue();
       const start = performance.now();
-      await app.crl.publish();
+      const answer = await call('admin', {
+        method: 'POST',
+        url: `/api/client-certs/${identifier}/revoke`,
+        payload: {},
+      });
       times.push(performance.now() - start);
+      assert.equal(answer.statusCode, 200, answer.body);
     }
     return times.sort((a, b) => a - b)[2] as number;
   };
-  const short = await publish();
+  const short = await revoke();
   for (let n = 1; n <= 16_900; n += 1) {
     const revocation = {
       revoked: true,
@@ -67,8 +73,8 @@ it('a CRL of 16 900 entries costs little more than a short one (hashicorp/vault#
     } as const;
     app.crl.note({ ...known, serial_number: String(10n ** 30n + BigInt(n)), revocation }, null);
   }
-  const long = await publish();
-  assert.equal(app.crl.current.count, 16_900);
+  const long = await revoke();
+  assert.equal(app.crl.current.count, 16_910);
   // What it cost there was 2 to 3 s, hundreds of times a short one; here entries are kept as bytes.
   assert.ok(long < 30 * short, `${long.toFixed(1)} ms against ${short.toFixed(1)} ms`);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { build } from '../../build.js';
+import { until } from '../../until.js';
 import { Browser } from './browser.js';
 
 const PATH = '/client-certificates/batch';
@@ -40,10 +40,10 @@ test('a table is checked, begun and followed in a browser without scripts', asyn
     assert.match(running.body, /<noscript><meta http-equiv="refresh" content="\d+"><\/noscript>/);
   }
   let page = running.body;
-  while (!page.includes('certificates were issued')) {
-    await delay(30);
-    page = (await browser.open(href)).body;
-  }
+  await until(
+    async () => (page = (await browser.open(href)).body).includes('certificates were issued'),
+    () => page,
+  );
   assert.match(page, /121 certificates were issued, 1 row failed/);
   assert.doesNotMatch(page, /http-equiv="refresh"/);
   assert.equal((await call('viewer', { url: '/api/client-certs' })).json().total, 121);
@@ -86,10 +86,10 @@ test('a running batch can be cancelled from its page', async (t) => {
   const answer = await browser.send(`${href}/cancel`);
   assert.equal(answer.headers['location'], href);
   let body = '';
-  while (!/not reached/.test(body)) {
-    await delay(30);
-    body = (await browser.open(href)).body;
-  }
+  await until(
+    async () => /not reached/.test((body = (await browser.open(href)).body)),
+    () => body,
+  );
   assert.match(body, /rows were not reached/);
   assert.equal((await browser.send(`${href}/cancel`)).statusCode, 303);
 });

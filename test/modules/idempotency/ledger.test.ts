@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { type Action, type Answer, IdempotencyLedger } from '../../../src/modules/idempotency/ledger.js';
 import { Folder } from '../../../src/store/folder.js';
 import { MovedClock } from '../../build.js';
+import { until } from '../../until.js';
 
 const CALL = { caller: 'token-1', key: 'k', request: { common_name: 'alice' } };
 
@@ -141,7 +142,7 @@ describe('a call with an Idempotency-Key', () => {
     const { ledger, making, made, open } = await set(t);
     // The process is gone: what it waits for never comes.
     void ledger.once(CALL, making({ after: () => new Promise(() => {}) }));
-    while (made.size === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => made.size > 0, 'it is made');
     const answer = await (await open()).once(CALL, making());
     assert.deepEqual([answer.replayed, answer.body['serial_number']], [true, '1']);
     assert.equal(made.size, 1);

@@ -1,4 +1,4 @@
-// Certificates that live for hours: the nightly sweep alone would let them expire (certmate#759 had them renewed every time).
+// Certificates that live for hours: the nightly sweep alone would let them expire.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { longestPause } from '../../../src/scheduler.js';

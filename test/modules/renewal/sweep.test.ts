@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { isDue } from '../../../src/modules/renewal/due.js';
 import type { CertificateRecord } from '../../../src/types.js';
 import { type Built, build, MovedClock } from '../../build.js';
+import { until } from '../../until.js';
 import { csrFor, life } from '../client-certs/life.js';
 
 const HOUR = 3600;
@@ -44,7 +45,7 @@ const every = (hours: number, until: number) =>
   Array.from({ length: Math.floor(until / hours) }, (_, i) => (i + 1) * hours);
 
 describe('auto-renewal over the years', () => {
-  it('renews each once when it is due and never more often, and keeps who it is for (certmate#391, #562, #759, #422)', async (t) => {
+  it('renews each once when it is due and never more often, and keeps who it is for (certmate#391, #562, #422)', async (t) => {
     const clock = new MovedClock(new Date('2026-03-01T03:00:00Z'));
     const built = await build(t, { clock });
     const { issue, get } = life(built);
@@ -86,7 +87,7 @@ describe('auto-renewal over the years', () => {
     ['hourly every 16 hours', HOUR, every(16, 20 * 24)],
     ['daily at each sweep, on which its last third falls', DAY, every(24, 20 * 24)],
   ] as const) {
-    it(`renews a 24 h certificate that is swept ${rhythm} (certmate#759)`, async (t) => {
+    it(`renews a 24 h certificate that is swept ${rhythm}, not at each sweep (certmate#562)`, async (t) => {
       const clock = new MovedClock(new Date('2026-03-01T03:00:00Z'));
       const built = await build(t, { clock });
       await life(built).issue({ identifier: 'day', hours_valid: 24 });
@@ -94,6 +95,20 @@ describe('auto-renewal over the years', () => {
       assert.deepEqual(renewed.get('day'), renewals);
     });
   }
+
+  it('renews a certificate of 31 days with a threshold of 30 by the schedule, when its last third begins (certmate#759)', async (t) => {
+    const clock = new MovedClock(new Date('2026-03-01T03:00:00Z'));
+    const built = await build(t, { clock });
+    await life(built).issue({ identifier: 'month', days_valid: 31 });
+    const amended = await built.call('operator', {
+      method: 'PATCH',
+      url: '/api/client-certs/month',
+      payload: { renewal: { renewal_threshold_days: 30 } },
+    });
+    assert.equal(amended.statusCode, 200, amended.body);
+    const renewed = await sweepFor(built, clock, 62, DAY);
+    assert.deepEqual(renewed.get('month'), every(21 * 24, 62 * 24));
+  });
 
   it('keeps to these rhythms for two years, by the rule alone', () => {
     const start = Date.parse('2026-03-01T03:00:00Z');
@@ -184,7 +199,7 @@ describe('a sweep', () => {
     clock.advance(20 * HOUR);
     const call = () => built.call('admin', { method: 'POST', url: '/api/renewals/run' });
     const first = call();
-    while (!built.app.renewals.isRunning) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => built.app.renewals.isRunning, 'a sweep');
     const [second] = await Promise.all([call(), built.app.renewals.runScheduled()]);
     assert.deepEqual([(await first).statusCode, second.statusCode], [200, 409]);
     const { runs, running } = await overview(built);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { build } from '../../build.js';
+import { until } from '../../until.js';
 
 const settings = (payload: object) => ({ method: 'PATCH', url: '/api/settings', payload }) as const;
 
@@ -62,10 +63,10 @@ describe('a change of the renewal', () => {
   it('has the sweep run by the new schedule, and by that alone', async (t) => {
     const { app, call } = await build(t);
     await call('admin', settings({ renewal: { cron: '* * * * * *' } }));
-    while (app.renewals.runs.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => app.renewals.runs.length > 0, 'a sweep');
     assert.equal(app.renewals.runs[0]?.trigger, 'schedule');
     await call('admin', settings({ renewal: { enabled: false } }));
-    while (app.renewals.isRunning) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(() => !app.renewals.isRunning, 'the end of the sweep');
     const { length } = app.renewals.runs;
     await new Promise((resolve) => setTimeout(resolve, 1500));
     assert.equal(app.renewals.runs.length, length);

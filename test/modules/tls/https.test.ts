@@ -1,11 +1,13 @@
 // CertMate as an HTTPS server, asked by clients that it does not know: node:https, OpenSSL and curl.
+
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect as connectPlainly } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { freePort } from '../../free-port.js';
-import { missing, run, waitFor } from '../../interop/programs.js';
+import { missing, run } from '../../interop/programs.js';
+import { until } from '../../until.js';
 import { fetchPlain, fetchSecure, place, type Served, serve, shownBy, TOKEN } from './served.js';
 
 /** One server with a port for relying parties, for all tests of a suite. */
@@ -193,27 +195,27 @@ describe('CERTMATE_TLS=files', () => {
     mkdirSync(profiles);
     writeFileSync(join(profiles, 'lab.json'), '{"description": "The laboratory."}');
     server.signal('SIGHUP');
-    await waitFor(() => shown('two'), server.output, 60);
+    await until(() => shown('two'), server.output, 60);
     const lab = () => {
       const headers = { authorization: `Bearer ${TOKEN}` };
       return fetchSecure({ port, ca: join(folder, 'two.crt') }, '/api/profiles/lab', { headers });
     };
-    await waitFor(async () => (await lab()).status === 200, server.output, 60);
+    await until(async () => (await lab()).status === 200, server.output, 60);
     // One that is damaged changes nothing.
     writeFileSync(join(profiles, 'lab.json'), '{');
     server.signal('SIGHUP');
-    await waitFor(async () => server.output().includes('the profiles stay as they were'), server.output, 60);
+    await until(async () => server.output().includes('the profiles stay as they were'), server.output, 60);
     assert.equal((await lab()).status, 200);
 
     put(third);
-    await waitFor(() => shown('three'), server.output, 60);
+    await until(() => shown('three'), server.output, 60);
 
     // A key that does not belong to it: the old pair stays, and health says so until that is mended.
     put({ cert: first.cert, key: second.key });
     server.signal('SIGHUP');
     const served = { port, ca: join(folder, 'three.crt') };
     const health = async () => JSON.parse((await fetchSecure(served, '/health')).body);
-    await waitFor(async () => (await health()).status === 'degraded', server.output, 60);
+    await until(async () => (await health()).status === 'degraded', server.output, 60);
     const { detail } = (await health()).checks.tls;
     assert.match(detail, /the old one stays: CERTMATE_TLS_KEY: this is not the key of the certificate/);
     assert.doesNotMatch(detail, /\/tmp|tls\.key/);
@@ -221,7 +223,7 @@ describe('CERTMATE_TLS=files', () => {
     assert.ok(await shown('three'));
     put(third);
     server.signal('SIGHUP');
-    await waitFor(async () => (await health()).status === 'healthy', server.output, 60);
+    await until(async () => (await health()).status === 'healthy', server.output, 60);
     assert.equal(await server.stop(), 0, server.output());
   });
 

@@ -1,4 +1,5 @@
 /** A CertMate that speaks TLS, as a process of its own, and what clients see of it. */
+
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -9,7 +10,8 @@ import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../free-port.js';
-import { type RunningProgram, start, temporaryFolder, waitFor } from '../../interop/programs.js';
+import { type RunningProgram, start, temporaryFolder } from '../../interop/programs.js';
+import { until } from '../../until.js';
 
 export interface Served {
   folder: string;
@@ -55,7 +57,7 @@ export async function serve(t: Ended, there: Awaited<ReturnType<typeof place>>):
     await server.stop();
     remove();
   });
-  await waitFor(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 60);
+  await until(async () => server.output().includes('CertMate is running.') || !server.running(), server.output, 60);
   if (!server.running()) throw new Error(server.output());
   return { folder, port, env, server, ca: join(folder, 'data', 'certs', 'ca', 'ca.crt') };
 }
