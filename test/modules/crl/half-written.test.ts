@@ -64,6 +64,12 @@ describe('a publication that fails when', () => {
           if (then === 'starts again') {
             publisher = await one.open();
             await seen.look(one, publisher);
+            const { numbered, pem } = await one.stored();
+            assert.ok(
+              numbered.get(publisher.current.number)?.equals(pem as Buffer),
+              'the start makes both forms alike',
+            );
+            assert.ok(publisher.current.der.equals(pem as Buffer));
           }
           const { highest } = seen;
           serials.push(one.revoke(publisher, 3));
@@ -79,6 +85,22 @@ describe('a publication that fails when', () => {
       }
     }
   }
+
+  test('crl.pem gets its name leaves no file behind for good: ten are kept, as ever', async (t) => {
+    const one = await Alone.begin(t);
+    const calls = FileCalls.watch(t, one.root);
+    const publisher = await one.open();
+    await publisher.publish();
+    calls.fail((call) => call.name === 'rename' && isPem(call), 'ENOSPC', { times: 1 });
+    await assert.rejects(publisher.publish());
+    for (let n = 0; n < 12; n += 1) await publisher.publish();
+    const { numbered } = await one.stored();
+    const last = publisher.current.number;
+    assert.deepEqual(
+      [...numbered.keys()].toSorted((a, b) => Number(b - a)),
+      Array.from({ length: 10 }, (_, back) => last - BigInt(back)),
+    );
+  });
 
   test('it is signed leaves the old one in force and is tried again until it succeeds', async (t) => {
     const one = await Alone.begin(t);
