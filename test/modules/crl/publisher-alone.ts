@@ -46,12 +46,19 @@ export class Alone {
     };
   }
 
-  static async begin(t: TestContext, { hours = 168, days = 3650 } = {}): Promise<Alone> {
+  static async begin(
+    t: TestContext,
+    {
+      hours = 168,
+      days = 3650,
+      subject = 'CN=Alone',
+      key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+    } = {},
+  ): Promise<Alone> {
     const root = await temporaryDirectory(t);
     const clock = new MovedClock(NOW);
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const options = { subject: 'CN=Alone', keyType: 'ec-p256', days } as const;
-    const authority = await createAuthority(new Folder(join(root, 'ca')), options, privateKey, null, clock.now());
+    const options = { subject, keyType: 'ec-p256', days } as const;
+    const authority = await createAuthority(new Folder(join(root, 'ca')), options, key, null, clock.now());
     return new Alone(root, clock, authority, hours);
   }
 

@@ -1,5 +1,6 @@
 // What bounds a CRL in time, and what becomes of entries that no record explains.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { assembleSigned, signatureAlgorithm } from '../../../src/pki/certificate.js';
 import { readCrl } from '../../../src/pki/crl.js';
@@ -7,6 +8,7 @@ import { contextExplicit, integer, sequence, time } from '../../../src/pki/der.j
 import { crlNumber, encodeExtensions } from '../../../src/pki/extensions.js';
 import { OID } from '../../../src/pki/oids.js';
 import { keepRevokedElsewhere } from '../../../src/store/revoked-elsewhere.js';
+import type { CertificateRecord } from '../../../src/types.js';
 import { NOW, revoked, sampleRecord } from '../../store/records.js';
 import { Alone, serialsOf } from './publisher-alone.js';
 
@@ -72,6 +74,40 @@ describe('a clock that is set back', () => {
     assert.equal(publisher.current.number, number + 1n);
     assert.equal(publisher.isOfTheFuture(one.clock.now()), false);
     assert.deepEqual(serialsOf(publisher.current.der), [serial]);
+  });
+});
+
+describe('an expired certificate', () => {
+  test('that has left the list does not come back with another change of its record, nor at a start', async (t) => {
+    const one = await Alone.begin(t);
+    const publisher = await one.open();
+    const record = revoked(sampleRecord(1, { expires_at: '2026-11-21T20:30:00Z' }));
+    one.change(publisher, record);
+    one.clock.advance(3600);
+    await publisher.publish();
+    assert.deepEqual(serialsOf(publisher.current.der), [record.serial_number]);
+    const { number } = publisher.current;
+    const again = await one.open();
+    assert.equal(again.current.number, number, 'that it is on the last list makes no other one');
+    await publisher.publish();
+    assert.deepEqual(serialsOf(publisher.current.der), []);
+    one.change(publisher, { ...record, notes: 'new' });
+    await publisher.publish();
+    assert.deepEqual(serialsOf(publisher.current.der), []);
+    assert.deepEqual(serialsOf((await one.open()).current.der), []);
+  });
+
+  test('that is on no list yet is on one, however long ago it was revoked', async (t) => {
+    const one = await Alone.begin(t);
+    await one.open();
+    one.clock.advance(3600);
+    // Noted in a store whose last CRL could not be published any more.
+    const [valid, past] = [sampleRecord(1), sampleRecord(2, { expires_at: '2026-11-21T20:30:00Z' })].map((record) =>
+      revoked(record),
+    ) as [CertificateRecord, CertificateRecord];
+    for (const record of [valid, past]) one.records.set(record.identifier, record);
+    const { current } = await one.open();
+    assert.deepEqual(serialsOf(current.der), [valid.serial_number, past.serial_number]);
   });
 });
 
@@ -152,6 +188,18 @@ describe('the files at a start', () => {
     await one.parts.crlFolder.write(`crl-${number}.der`, der);
     const publisher = await one.open();
     assert.equal(publisher.current.number, number + 1n);
+    assert.deepEqual(serialsOf(publisher.current.der), []);
+  });
+
+  test('of a CA with another name and the same key do not count either', async (t) => {
+    const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    const [one, other] = [await Alone.begin(t, { key }), await Alone.begin(t, { key, subject: 'CN=Another' })];
+    const foreign = await other.open();
+    other.revoke(foreign, 9);
+    await foreign.publish();
+    await one.parts.crlFolder.write(`crl-${foreign.current.number}.der`, foreign.current.der);
+    const publisher = await one.open();
+    assert.equal(publisher.current.number, foreign.current.number + 1n);
     assert.deepEqual(serialsOf(publisher.current.der), []);
   });
 

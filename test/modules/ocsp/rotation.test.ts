@@ -2,8 +2,12 @@
 // may hold an answer of it.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { localSigner } from '../../../src/crypto/file-signer.js';
+import { CertificateAuthority } from '../../../src/modules/ca/authority.js';
+import { OcspResponder } from '../../../src/modules/ocsp/responder.js';
 import { readCertificate } from '../../../src/pki/certificate.js';
 import { doubtOf } from '../../../src/pki/ocsp-client.js';
+import { makeCa } from '../../pki/constrained.js';
 import { type Alone, alone, newKey, START } from './responder-alone.js';
 
 const HOUR = 3600;
@@ -112,15 +116,25 @@ describe('a rotation', () => {
   });
 });
 
+test('a delegate does not begin before its CA does', async (t) => {
+  const { parts } = await alone(t);
+  const ca = await makeCa('CN=Young', { from: 0 });
+  const certificate = readCertificate(ca.der);
+  const authority = new CertificateAuthority(certificate, [], localSigner(ca.key));
+  const now = new Date(certificate.notBefore.getTime() + 10_000);
+  const { delegate } = await OcspResponder.open({ ...parts, authority, clock: { now: () => now } });
+  assert.deepEqual(delegate.notBefore, certificate.notBefore);
+});
+
 describe('near the end of the CA', () => {
   test('neither a delegate nor an answer outlives it, and the last delegate is not replaced again and again', async (t) => {
-    const one = await alone(t, { days: 10 });
+    const one = await alone(t, { days: 11 });
     const { responder, parts, clock, states, ask } = one;
     states.set('1', { revoked_at: null, reason_revoked: null });
     const { notAfter, notBefore } = parts.authority.certificate;
     assert.ok(responder.delegate.notBefore >= notBefore);
     const serials = new Set<string>();
-    for (let hours = 0; hours < 239; hours += 1) {
+    for (let hours = 0; hours < 263; hours += 1) {
       await responder.rotateIfDue();
       serials.add(responder.delegate.serial);
       assert.ok(responder.delegate.notAfter <= notAfter);
@@ -130,6 +144,6 @@ describe('near the end of the CA', () => {
       assert.ok(answer.nextUpdate > clock.now());
       clock.advance(HOUR);
     }
-    assert.ok(serials.size <= 5, `${serials.size} delegates in ten days`);
+    assert.ok(serials.size <= 6, `${serials.size} delegates in eleven days`);
   });
 });
