@@ -83,3 +83,12 @@ test('an outcome is handed out for a second, then the checks are made again', as
   assert.deepEqual(Object.keys((await app.health.report()).checks).toSorted(), ['audit', 'one', 'two']);
   assert.equal(made, 3, 'a new check is looked at at once');
 });
+
+test('a report leaves no timer behind: the limit of a check ends with the check', async (t) => {
+  const app = await smallApp(t);
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = timers();
+  app.health.add('one', well);
+  await app.health.report();
+  assert.equal(timers(), before);
+});

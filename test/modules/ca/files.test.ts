@@ -9,7 +9,15 @@ import { StartupError } from '../../../src/errors.js';
 import type { CertificateRequest } from '../../../src/modules/ca/authority.js';
 import { authorityExists, createAuthority, importAuthority, loadAuthority } from '../../../src/modules/ca/establish.js';
 import { readCertificate } from '../../../src/pki/certificate.js';
-import { basicConstraints, extendedKeyUsage, keyUsage } from '../../../src/pki/extensions.js';
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  crlDistributionPoints,
+  extendedKeyUsage,
+  keyUsage,
+  subjectKeyIdentifier,
+} from '../../../src/pki/extensions.js';
+import { keyIdentifier } from '../../../src/pki/keys.js';
 import { encodeName } from '../../../src/pki/names.js';
 import { encodePem } from '../../../src/pki/pem.js';
 import { Folder } from '../../../src/store/folder.js';
@@ -306,23 +314,38 @@ describe('a certificate that breaks a rule', () => {
       signatures += 1;
       return sign(data);
     };
+    const spki = createPublicKey(newKey()).export({ type: 'spki', format: 'der' });
     const request: CertificateRequest = {
       serial: '5',
       subject: encodeName([{ type: 'CN', value: 'a' }]),
       notBefore: NOW,
-      notAfter: later(NOW, 40 * 86_400),
-      subjectPublicKeyInfo: createPublicKey(newKey()).export({ type: 'spki', format: 'der' }),
-      extensions: [basicConstraints({ ca: false }), keyUsage(['digitalSignature']), extendedKeyUsage(['clientAuth'])],
+      notAfter: later(NOW, 20 * 86_400),
+      subjectPublicKeyInfo: spki,
+      extensions: [
+        basicConstraints({ ca: false }),
+        keyUsage(['digitalSignature']),
+        extendedKeyUsage(['clientAuth']),
+        subjectKeyIdentifier(keyIdentifier(spki)),
+        authorityKeyIdentifier(authority.keyIdentifier),
+        crlDistributionPoints('http://ca.example.com/crl'),
+      ],
     };
-    await assert.rejects(authority.issue(request), (error: Error & { code?: string }) => {
-      assert.equal(error.code, 'PROFILE_VIOLATION');
-      assert.match(
-        error.message,
-        /^The certificate was not signed: .*within that of the issuer.*; .*cRLDistributionPoints/,
-      );
-      return true;
-    });
+    const tooLong = { ...request, notAfter: later(NOW, 40 * 86_400) };
+    for (const [broken, said] of [
+      [tooLong, /^The certificate was not signed: the validity must lie within that of the issuer [^;]*$/],
+      [
+        { ...tooLong, extensions: request.extensions.slice(0, 5) },
+        /within that of the issuer.*; .*cRLDistributionPoints/,
+      ],
+    ] as const)
+      await assert.rejects(authority.issue(broken), (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'PROFILE_VIOLATION');
+        assert.match(error.message, said);
+        return true;
+      });
     assert.equal(signatures, 0);
+    await authority.issue(request);
+    assert.equal(signatures, 1);
   });
 });
 

@@ -171,6 +171,14 @@ describe('an OCSP request gets the same answer on both ways:', () => {
     assert.deepEqual([heard.match(/HTTP\/1\.1 200 OK/g)?.length, byNode], [2, 1]);
   });
 
+  test('the status as JSON is no OCSP request, though its path begins as one does', async (t) => {
+    const built = await listening(t);
+    const { status, headers, body } = await overSocket(built, 'GET', '/api/ocsp/status/42');
+    assert.equal(status, 200);
+    assert.match(String(headers['content-type']), /^application\/json/);
+    assert.equal(JSON.parse(body.toString()).certificate_status, 'unknown');
+  });
+
   test('the id of a request is echoed, or made', async (t) => {
     const built = await listening(t);
     const given = await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-request-id': 'mine-1' } });
