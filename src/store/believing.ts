@@ -23,12 +23,13 @@ export function believing(record: CertificateRecord, file: Buffer | string, now:
   const safe = revokedBy(record, said, now, true);
   const { texts, object } = said;
   const tags = object?.['tags'];
+  const email = texts.get('email');
   const days = Number(texts.get('renewal_threshold_days') ?? Number.NaN);
   const enabled = texts.get('renewal_enabled')?.toLowerCase();
   const deletedAt = timeIn(texts.get('deleted_at') ?? '');
   return {
     ...safe,
-    email: safe.email ?? said.texts.get('email')?.replace(/^(?:null|None)$/, '') ?? null,
+    email: safe.email ?? (email === undefined || /^(?:null|None)?$/.test(email) ? null : email),
     notes: texts.get('notes') ?? safe.notes,
     tags: Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? tags : safe.tags,
     created_at: timeIn(texts.get('created_at') ?? '') ?? safe.created_at,

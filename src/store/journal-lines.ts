@@ -22,9 +22,9 @@ export function decodeLine(line: Buffer): unknown {
 /**
  * Reads a file line by line in one go, without giving way: it is for the start, when nobody waits and asynchronous
  * reading would take several times as long. `position` is where the line begins. What follows the last line feed is
- * shown as a line too.
+ * shown as a line too, which is not `ended`.
  */
-export function readLinesSync(path: string, visit: (line: Buffer, position: number) => void): void {
+export function readLinesSync(path: string, visit: (line: Buffer, position: number, ended: boolean) => void): void {
   const file = openSync(path, 'r');
   try {
     let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
@@ -35,13 +35,13 @@ export function readLinesSync(path: string, visit: (line: Buffer, position: numb
       const end = kept + bytes;
       let start = 0;
       for (let at = chunk.indexOf(LINE_FEED); at !== -1 && at < end; at = chunk.indexOf(LINE_FEED, start)) {
-        visit(chunk.subarray(start, at), position + start);
+        visit(chunk.subarray(start, at), position + start, true);
         start = at + 1;
       }
       position += start;
       kept = end - start;
       if (bytes === 0) {
-        if (kept > 0) visit(chunk.subarray(start, end), position);
+        if (kept > 0) visit(chunk.subarray(start, end), position, false);
         return;
       }
       // A line longer than the chunk needs a longer one.

@@ -17,6 +17,9 @@ export const FIRST_GENERATION = 1;
  */
 export const JOURNAL_VERSION = 1;
 
+/** What becomes of a line that a crash has left incomplete. */
+export const COMPARED = 'Every metadata.json was compared.';
+
 export function journalName(generation: number): string {
   return `journal-${generation}.log`;
 }
@@ -51,14 +54,12 @@ export function readJournal(
   const sequence: { seq: number; identifier: Identifier }[] = [];
   let settled = 0;
   const sinceDamage: { known: Set<Identifier> | null } = { known: null };
-  const damaged = (name: string, message: string): void => {
+  const report = (name: string, message: string): void => {
     sinceDamage.known = new Set();
-    onProblem({
-      path: `journal/${name}`,
-      identifier: null,
-      message: `${message} Every metadata.json was read instead; restore a backup if a certificate is missing.`,
-    });
+    onProblem({ path: `journal/${name}`, identifier: null, message });
   };
+  const damaged = (name: string, message: string): void =>
+    report(name, `${message} Every metadata.json was read instead; restore a backup if a certificate is missing.`);
   const take = (record: CertificateRecord): void => {
     sinceDamage.known?.add(record.identifier);
     onRecord(record);
@@ -67,11 +68,13 @@ export function readJournal(
   if (snapshot !== null) {
     const name = snapshotName(snapshot);
     let ended = false;
+    let rows = 0;
     readLinesSync(join(directory, name), (line, position) => {
       const said = decodeLine(line) as SnapshotLine | undefined;
+      if (said === undefined || isRow(said)) rows += 1;
       if (said === undefined) damaged(name, `The line at byte ${position} is damaged.`);
       else if (isRow(said)) take(fromRow(said));
-      else if ('end' in said) ended = true;
+      else if ('end' in said) ended = said.end === rows;
       else if (said.rows !== ROW_VERSION) throw newerThan(name, said.rows, ROW_VERSION);
     });
     if (!ended) damaged(name, 'It is cut short.');
@@ -79,14 +82,20 @@ export function readJournal(
     damaged(snapshotName(journals[0] ?? FIRST_GENERATION), 'It is missing.');
   }
   for (const generation of journals) {
-    readLinesSync(join(directory, journalName(generation)), (line, position) => {
+    readLinesSync(join(directory, journalName(generation)), (line, position, ended) => {
       const said = decodeLine(line);
       if (position === 0 && isHeader(said)) {
         if (said.journal !== JOURNAL_VERSION) throw newerThan(journalName(generation), said.journal, JOURNAL_VERSION);
         return;
       }
       if (!holdsRecord(said) || typeof said.seq !== 'number' || typeof said.settled !== 'number') {
-        damaged(journalName(generation), `The line at byte ${position} is damaged.`);
+        if (ended) damaged(journalName(generation), `The line at byte ${position} is damaged.`);
+        // Of the newest journal it has been cut off by now. In an older one it stays: a rotation had begun when the power went.
+        else
+          report(
+            journalName(generation),
+            `The line at byte ${position} is incomplete, as a crash leaves it. ${COMPARED}`,
+          );
         return;
       }
       sequence.push({ seq: said.seq, identifier: said.record.identifier });

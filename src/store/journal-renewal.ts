@@ -22,17 +22,19 @@ export async function renewJournal(
 ): Promise<string | null> {
   const { journal } = new Layout(dataDir);
   const made = join(dataDir, `.unfinished-journal-${randomBytes(6).toString('hex')}`);
+  let kept: string | null = null;
   try {
     await makeDirectory(made);
     await writeSnapshot(join(made, snapshotName(FIRST_GENERATION)), records);
-    const kept = await setAside(journal, now);
+    kept = await setAside(journal, now);
     await rename(made, journal);
-    await syncDirectory(dataDir);
-    return kept;
   } catch (error) {
+    if (kept !== null) await rename(join(dataDir, kept), journal).catch(() => undefined);
     await rm(made, { recursive: true, force: true });
     throw storageError(error);
   }
+  await syncDirectory(dataDir);
+  return kept;
 }
 
 async function setAside(journal: string, now: Date): Promise<string | null> {

@@ -13,6 +13,7 @@ import { AppendLog } from './append-log.js';
 import { discard, makeDirectory, syncDirectory } from './durable.js';
 import { encodeLine } from './journal-lines.js';
 import {
+  COMPARED,
   FIRST_GENERATION,
   JOURNAL_VERSION,
   type JournalReading,
@@ -96,7 +97,7 @@ export class Journal {
         options.onProblem({
           path: `journal/${journalName(generation)}`,
           identifier: null,
-          message: `${bytes} bytes after position ${position} were an incomplete line, as a crash leaves it, and were cut off. Every metadata.json was compared.`,
+          message: `${bytes} bytes after position ${position} were an incomplete line, as a crash leaves it, and were cut off. ${COMPARED}`,
         });
       },
     });

@@ -186,7 +186,7 @@ function inUse(path: string, { name, setting }: Purpose, owner: Owner | null): D
 
 /** Whatever the system says: not allowed, read-only, a file, full. */
 function unusable(path: string, { name, setting }: Purpose, error: unknown): StartupError {
-  const code = systemCode(error) ?? systemCode((error as Error).cause) ?? 'an unknown error';
+  const code = systemCode((error as Error).cause) ?? systemCode(error) ?? 'an unknown error';
   return new StartupError(`the ${name} ${path} cannot be written to (${code}); mend that, or set ${setting}`, {
     cause: error,
   });

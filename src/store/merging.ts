@@ -5,13 +5,15 @@ import type { CertificateRecord, ReplacedCertificate, Revocation } from '../type
  * Joins what the journal still knows with what metadata.json says. Renewals and deletion only ever go forward, so the
  * account that is further on is the newer one; between equals it is metadata.json, because the journal is the one that
  * lost something. But whatever either of them calls revoked stays revoked: a lost release from hold can be repeated, a
- * lost revocation lets somebody in.
+ * lost revocation lets somebody in. And a private key that either of them calls gone is gone: only a renewal brings one.
  */
 export function mergeRecords(journal: CertificateRecord, metadata: CertificateRecord): CertificateRecord {
   const newer = progress(journal) > progress(metadata) ? journal : metadata;
   const older = newer === journal ? metadata : journal;
+  const isSame = newer.serial_number === older.serial_number;
   return {
     ...newer,
+    has_private_key: newer.has_private_key && (!isSame || older.has_private_key),
     revocation: newer.revocation.revoked
       ? newer.revocation
       : (revocationOf(newer.serial_number, older) ?? newer.revocation),

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { lockDirectory, lockLogs } from '../../src/store/lock.js';
+import { FileCalls } from '../file-calls.js';
+import { until } from '../until.js';
 import { temporaryDirectory } from './records.js';
 
 /** Another process that holds the lock on a directory. */
@@ -101,5 +104,76 @@ test('of many processes that find a dead lock one gets it', async (t) => {
   const locks = results.filter((result) => result.status === 'fulfilled');
   assert.equal(locks.length, 1);
   await locks[0]?.value.release();
+  assert.deepEqual(await readdir(path), []);
+});
+
+test('a lock is touched every five seconds, until it is released', async (t) => {
+  const path = await temporaryDirectory(t);
+  const calls = FileCalls.watch(t, path);
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const lock = await lockDirectory(path);
+  const touched = () => calls.made.filter(({ name, path: at }) => name === 'write' && at === join(path, 'lock')).length;
+  const before = await readFile(join(path, 'lock'), 'utf8');
+  t.mock.timers.tick(4_999);
+  assert.equal(touched(), 0);
+  const held = calls.hold(({ name }) => name === 'write');
+  t.mock.timers.tick(1);
+  await held.reached;
+  held.release();
+  await until(() => touched() === 1, 'the lock to be touched');
+  await lock.release();
+  t.mock.timers.tick(60_000);
+  assert.equal(touched(), 1);
+  assert.equal(JSON.parse(before).pid, process.pid);
+});
+
+test('a lock that has come to another is not taken away by who had it', async (t) => {
+  const path = await temporaryDirectory(t);
+  const lock = await lockDirectory(path);
+  await rename(join(path, 'lock'), join(path, 'mine'));
+  await writeFile(join(path, 'lock'), 'theirs');
+  await lock.release();
+  assert.equal(await readFile(join(path, 'lock'), 'utf8'), 'theirs');
+});
+
+test('what a killed process has prepared is removed, what a running one prepares stays', async (t) => {
+  const path = await temporaryDirectory(t);
+  const first = await lockDirectory(path);
+  const owner = JSON.parse(await readFile(join(path, 'lock'), 'utf8'));
+  await first.release();
+  if (owner.started === '') return t.skip('this system does not tell when a process started');
+  const [dead, alive, other] = ['000000000000', '111111111111', '222222222222'].map((id) => `.lock-${id}`);
+  await writeFile(join(path, dead as string), JSON.stringify({ ...owner, started: '1' }));
+  await writeFile(join(path, alive as string), JSON.stringify(owner));
+  await writeFile(join(path, other as string), JSON.stringify({ ...owner, world: 'elsewhere' }));
+  const lock = await lockDirectory(path);
+  assert.deepEqual((await readdir(path)).sort(), [alive, other, 'lock']);
+  await lock.release();
+});
+
+test('a process that was killed while it took over a dead lock does not stand in the way', async (t) => {
+  const path = await temporaryDirectory(t);
+  const first = await lockDirectory(path);
+  const owner = JSON.parse(await readFile(join(path, 'lock'), 'utf8'));
+  await first.release();
+  if (owner.started === '') return t.skip('this system does not tell when a process started');
+  const dead = JSON.stringify({ ...owner, started: '1' });
+  await writeFile(join(path, 'lock'), dead);
+  const claim = `.lock-after-${createHash('sha256').update(dead).digest('hex').slice(0, 16)}`;
+  await writeFile(join(path, claim), JSON.stringify({ ...owner, started: '2' }));
+  const lock = await lockDirectory(path);
+  assert.deepEqual(await readdir(path), ['lock']);
+  await assert.rejects(lockDirectory(path), { name: 'StartupError' });
+  await lock.release();
+});
+
+test('a lock that cannot be placed is told, and what was prepared is gone', async (t) => {
+  const path = await temporaryDirectory(t);
+  const calls = FileCalls.watch(t, path);
+  calls.fail(({ name }) => name === 'link', 'EIO', { times: 1 });
+  await assert.rejects(lockDirectory(path), { code: 'EIO' });
+  assert.deepEqual(await readdir(path), []);
+  calls.fail(({ name, path: at }) => name === 'open' && at.includes('.lock-'), 'ENOSPC', { times: 1 });
+  await assert.rejects(lockDirectory(path), { name: 'StartupError', message: /cannot be written to \(ENOSPC\)/ });
   assert.deepEqual(await readdir(path), []);
 });

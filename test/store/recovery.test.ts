@@ -2,9 +2,21 @@ import assert from 'node:assert/strict';
 import { appendFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { FilesystemStore } from '../../src/store/filesystem.js';
 import { encodeLine } from '../../src/store/journal-lines.js';
 import type { CertificateRecord } from '../../src/types.js';
-import { FILES, openStore, renewed, revoked, sampleRecord, temporaryDirectory } from './records.js';
+import { FileCalls } from '../file-calls.js';
+import {
+  clock,
+  FILES,
+  openStore,
+  recordingLog,
+  renewed,
+  revoked,
+  sampleRecord,
+  temporaryDirectory,
+} from './records.js';
+import { stepsOf } from './steps.js';
 
 const USAGE = 'certs/client/api-mtls';
 const JOURNAL = 'journal/journal-1.log';
@@ -293,4 +305,201 @@ test('a change in the journal is in force although metadata.json cannot be writt
   await store.update(alice.identifier, (current) => ({ ...current, notes: 'again' }));
   assert.deepEqual(store.problems(), []);
   assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'revoked');
+});
+
+/** A directory beside those that the journal knows, with this metadata.json. */
+async function addDirectory(dataDir: string, record: CertificateRecord, usage = USAGE): Promise<string> {
+  const path = join(dataDir, usage, record.identifier);
+  await cp(join(dataDir, USAGE, bob.identifier), path, { recursive: true });
+  await writeFile(join(path, 'metadata.json'), JSON.stringify(record));
+  return path;
+}
+
+const replacedBy = (record: CertificateRecord, serial_number: string): CertificateRecord => ({
+  ...record,
+  history: [{ ...(renewed(record, '1').history[0] as CertificateRecord['history'][number]), serial_number }],
+});
+
+test('a directory whose history claims the serial number of another certificate, current or replaced, is not believed', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const { store } = await openStore(t, dataDir);
+  await store.replace(alice.identifier, (current) => renewed(current, '42'), FILES);
+  await store.close();
+  const mallory = sampleRecord(7, { identifier: 'mallory', serial_number: '4711' });
+  await addDirectory(dataDir, replacedBy(mallory, bob.serial_number));
+  await addDirectory(dataDir, {
+    ...replacedBy(mallory, alice.serial_number),
+    identifier: 'trudy',
+    serial_number: '4712',
+  });
+  await addDirectory(dataDir, { ...mallory, identifier: 'eve', serial_number: alice.serial_number });
+  const again = await openStore(t, dataDir);
+  assert.equal(again.store.inventory.size, 2);
+  assert.equal(again.store.inventory.bySerial(bob.serial_number)?.record.identifier, bob.identifier);
+  assert.equal(again.store.inventory.bySerial(alice.serial_number)?.record.identifier, alice.identifier);
+  assert.equal(again.store.inventory.bySerial(bob.serial_number)?.record.revocation.revoked, true);
+  const belongs = again.store.problems().map(({ path, message }) => [path, /belongs to (\S+?)[,.]/.exec(message)?.[1]]);
+  assert.deepEqual(belongs.sort(), [
+    [`${USAGE}/eve/metadata.json`, alice.identifier],
+    [`${USAGE}/mallory/metadata.json`, bob.identifier],
+    [`${USAGE}/trudy/metadata.json`, alice.identifier],
+  ]);
+  await assert.rejects(again.store.create(sampleRecord(8, { identifier: 'mallory' }), FILES), {
+    code: 'IDENTIFIER_TAKEN',
+  });
+});
+
+test('of two directories that claim one serial number, and no journal, one is believed and the other reported', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await rm(join(dataDir, 'journal'), { recursive: true });
+  await addDirectory(dataDir, sampleRecord(3, { serial_number: alice.serial_number }));
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.size, 2);
+  assert.equal(store.problems().length, 1);
+  assert.match(store.problems()[0]?.message ?? '', /serial number belongs to/);
+});
+
+test('a directory of the same identifier in another usage is reported, and takes nothing from the first', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const twin = sampleRecord(1, { cert_usage: 'vpn', serial_number: '4711' });
+  await addDirectory(dataDir, twin, 'certs/client/vpn');
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), alice);
+  assert.equal(store.inventory.bySerial('4711'), undefined);
+  const [problem] = store.problems();
+  assert.equal(problem?.path, `certs/client/vpn/${alice.identifier}/metadata.json`);
+  assert.match(problem?.message ?? '', /identifier belongs to a certificate of usage api-mtls/);
+});
+
+test('a metadata.json that is that of another certificate is not believed', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  for (const [name, record] of [
+    ['carol', sampleRecord(3)],
+    ['dave', sampleRecord(4, { identifier: 'dave', cert_usage: 'vpn' })],
+  ] as const) {
+    await cp(join(dataDir, USAGE, bob.identifier), join(dataDir, USAGE, name), { recursive: true });
+    await writeFile(join(dataDir, USAGE, name, 'metadata.json'), JSON.stringify(record));
+  }
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.size, 2);
+  assert.equal(store.problems().length, 2);
+  for (const { message } of store.problems()) assert.match(message, /it is that of another certificate/);
+});
+
+test('what was made out of a certificate is not believed either where it takes something from another', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const path = await addDirectory(dataDir, sampleRecord(3));
+  await writeFile(join(path, 'metadata.json'), '{');
+  const open = async (made: CertificateRecord) => {
+    const store = await FilesystemStore.open({
+      dataDir,
+      clock,
+      log: recordingLog(),
+      // A fake: nobody here can read certificates.
+      reconstruct: async () => made,
+    });
+    t.after(() => store.close());
+    return store;
+  };
+  const thief = await open(sampleRecord(3, { serial_number: bob.serial_number }));
+  assert.equal(thief.inventory.size, 2);
+  assert.match(thief.problems()[0]?.message ?? '', /nor can its certificate: its serial number belongs to/);
+  await thief.close();
+  const honest = await open(sampleRecord(3));
+  assert.deepEqual(honest.inventory.get(sampleRecord(3).identifier), sampleRecord(3));
+  assert.match(honest.problems()[0]?.message ?? '', /It is damaged/);
+});
+
+test('certificates that are adopted are told of, and in the journal durably before the store is open', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await rm(join(dataDir, 'journal'), { recursive: true });
+  const { store, log } = await openStore(t, dataDir);
+  assert.deepEqual(log.messages, ['certificates were adopted that the journal did not know']);
+  await store.close();
+  for (const record of [alice, bob]) await rm(metadataOf(dataDir, record));
+  const again = await openStore(t, dataDir);
+  assert.equal(again.store.inventory.get(bob.identifier)?.revocation.revoked, true);
+  assert.deepEqual(again.store.inventory.get(alice.identifier), alice);
+});
+
+test('what metadata.json alone knows is in the journal before metadata.json is written again', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await damageLine(join(dataDir, JOURNAL), '"revoked":true');
+  const metadata = metadataOf(dataDir, bob);
+  const calls = FileCalls.watch(t, dataDir);
+  const { store } = await openStore(t, dataDir);
+  const steps = stepsOf(calls, dataDir);
+  const written = steps.findIndex((step) => step.endsWith(metadata.slice(dataDir.length + 1)));
+  const line = steps.indexOf(`datasync ${JOURNAL}`);
+  assert.ok(line !== -1 && written > line, steps.join('\n'));
+  assert.equal(store.inventory.get(bob.identifier)?.revocation.revoked, true);
+});
+
+test('where both the journal and metadata.json are damaged, every revocation that can be read of the file counts, a hold too', async (t) => {
+  for (const reason of ['keyCompromise', 'certificateHold'] as const) {
+    const dataDir = await dataWithTwo(t);
+    await writeFile(metadataOf(dataDir, alice), JSON.stringify(revoked(alice, reason)).slice(0, -1));
+    await appendFile(join(dataDir, JOURNAL), 'garbage\n');
+    const { store } = await openStore(t, dataDir);
+    assert.deepEqual(store.inventory.get(alice.identifier)?.revocation, revoked(alice, reason).revocation);
+    const problem = store.problems().find(({ identifier }) => identifier === alice.identifier);
+    assert.match(problem?.message ?? '', /every revocation that can be read of the file|next change to it writes/);
+    await store.close();
+    await writeFile(metadataOf(dataDir, alice), '{');
+    const again = await openStore(t, dataDir);
+    assert.equal(again.store.inventory.get(alice.identifier)?.revocation.reason_revoked, reason, 'the journal has it');
+  }
+});
+
+test('a line behind the damage counts, whatever metadata.json says', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await writeFile(metadataOf(dataDir, alice), JSON.stringify(revoked(alice, 'certificateHold')));
+  const released = { ...alice, notes: 'released' };
+  const lines = ['garbage', encodeLine({ seq: 4, settled: 5, record: released })];
+  await appendFile(join(dataDir, JOURNAL), `${lines.join('\n')}\n`);
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), released);
+});
+
+test('a renewal of a certificate that nobody knows is removed', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await mkdir(join(dataDir, USAGE, '.next-nobody'));
+  await writeFile(join(dataDir, USAGE, '.next-nobody', 'cert.key'), 'secret');
+  await openStore(t, dataDir);
+  assert.deepEqual((await readdir(join(dataDir, USAGE))).sort(), [alice.identifier, bob.identifier]);
+});
+
+test('what a crash left and cannot be removed is logged, and keeps no store from opening', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await mkdir(join(dataDir, USAGE, '.new-carol'));
+  const calls = FileCalls.watch(t, dataDir);
+  calls.fail(({ name, path }) => name === 'rm' && path.includes('.new-carol'), 'EACCES', { times: 1 });
+  const { store, log } = await openStore(t, dataDir);
+  assert.equal(store.inventory.size, 2);
+  assert.deepEqual(log.messages, ['something that a crash has left could not be removed']);
+});
+
+test('what the tail of the journal calls for and cannot be done at the start is tried again, and stays unsettled', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  const record = { ...revoked(alice), notes: 'late' };
+  await appendFile(join(dataDir, JOURNAL), `${encodeLine({ seq: 4, settled: 4, record })}\n`);
+  const calls = FileCalls.watch(t, dataDir);
+  calls.fail(({ name, to }) => name === 'rename' && to === metadataOf(dataDir, alice), 'EIO', { times: 1 });
+  const { store } = await openStore(t, dataDir);
+  assert.deepEqual(store.inventory.get(alice.identifier), record);
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).status, 'active');
+  await store.close();
+  const again = await openStore(t, dataDir);
+  assert.equal(JSON.parse(await readFile(metadataOf(dataDir, alice), 'utf8')).notes, 'late');
+  assert.deepEqual(again.store.problems(), []);
+});
+
+test('a damaged metadata.json of a certificate in the tail is left as it is for somebody to look at', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await writeFile(metadataOf(dataDir, alice), '{"half');
+  await appendFile(join(dataDir, JOURNAL), `${encodeLine({ seq: 4, settled: 4, record: revoked(alice) })}\n`);
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(alice.identifier)?.revocation.revoked, true);
+  assert.equal(await readFile(metadataOf(dataDir, alice), 'utf8'), '{"half');
+  assert.match(store.problems()[0]?.message ?? '', /is damaged/);
 });

@@ -105,3 +105,77 @@ test('a renewal that a crash has interrupted is finished if it is complete, else
     await store.close();
   }
 });
+
+test('a revocation that only the old journal knows stays, in metadata.json too; a hold may have been released since', async (t) => {
+  const dataDir = await filled(t);
+  const metadata = (identifier: string) => join(dataDir, USAGE, identifier, 'metadata.json');
+  const { store } = await openStore(t, dataDir);
+  await store.update(alice.identifier, (current) => revoked(current, 'certificateHold'));
+  await store.update(carol.identifier, (current) => ({
+    ...current,
+    history: current.history.map((old) => ({ ...old, ...replacedRevocation })),
+  }));
+  await store.close();
+  for (const record of [alice, bob, renewed(carol, '42')]) {
+    await writeFile(metadata(record.identifier), JSON.stringify(record));
+  }
+  await run(dataDir);
+  const again = await openStore(t, dataDir);
+  const known = (identifier: string) => again.store.inventory.get(identifier);
+  assert.deepEqual(known(bob.identifier)?.revocation, revoked(bob).revocation);
+  assert.equal(known(alice.identifier)?.revocation.revoked, false);
+  assert.equal(known(carol.identifier)?.revocation.revoked, false);
+  const { revoked_at, reason_revoked } = known(carol.identifier)?.history[0] ?? {};
+  assert.deepEqual({ revoked_at, reason_revoked }, replacedRevocation);
+  assert.equal(JSON.parse(await readFile(metadata(bob.identifier), 'utf8')).status, 'revoked');
+  assert.deepEqual(again.store.problems(), []);
+});
+
+const replacedRevocation = { revoked_at: '2026-11-21T18:00:00Z', reason_revoked: 'keyCompromise' as const };
+
+test('the date and reason that metadata.json has of a revocation stay, whatever the last CRL says', async (t) => {
+  const dataDir = await filled(t);
+  await run(dataDir, new Map([[bob.serial_number, revoked(bob, 'superseded').revocation]]));
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(bob.identifier)?.revocation.reason_revoked, 'keyCompromise');
+});
+
+test('a directory in a form that nobody can use is left as it is, its revocations taken from the last CRL', async (t) => {
+  const dataDir = await filled(t);
+  const path = join(dataDir, USAGE, alice.identifier, 'metadata.json');
+  await writeFile(path, '{');
+  const reconstruct = async () => alice;
+  const revocations = new Map([[alice.serial_number, revoked(alice).revocation]]);
+  const { count, problems, lost } = await reindex({ dataDir, reconstruct, revocations, now: NOW });
+  assert.deepEqual([count, problems.length, lost], [3, 1, []]);
+  assert.equal(await readFile(path, 'utf8'), '{', 'it may tell what nothing else does');
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(alice.identifier)?.revocation.revoked, true);
+});
+
+test('what a crash left of a create, and a renewal of nobody, are removed', async (t) => {
+  const dataDir = await filled(t);
+  for (const name of ['.new-dave', '.next-nobody']) {
+    await mkdir(join(dataDir, USAGE, name));
+    await writeFile(join(dataDir, USAGE, name, 'cert.key'), 'secret');
+  }
+  await mkdir(join(dataDir, 'certs/client/Not A Usage'));
+  assert.equal((await run(dataDir)).count, 3);
+  assert.deepEqual(
+    (await readdir(join(dataDir, USAGE))).sort(),
+    [alice, bob, carol].map((one) => one.identifier),
+  );
+  assert.deepEqual((await readdir(join(dataDir, 'certs/client'))).sort(), ['Not A Usage', 'api-mtls']);
+});
+
+test('a renewal whose replaced certificate has no whole copy is undone', async (t) => {
+  const dataDir = await filled(t);
+  const next = join(dataDir, USAGE, `.next-${alice.identifier}`);
+  await mkdir(next);
+  await writeFile(join(next, 'metadata.json'), JSON.stringify(renewed(alice, '77')));
+  await writeFile(join(next, 'cert.crt'), 'the new one');
+  await run(dataDir);
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(alice.identifier)?.serial_number, alice.serial_number);
+  assert.ok(!(await readdir(join(dataDir, USAGE))).some((name) => name.startsWith('.')));
+});

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type NewFile, writeTogether } from '../../src/store/together.js';
+import { FileCalls } from '../file-calls.js';
 import { temporaryDirectory } from './records.js';
+import { stepsOf } from './steps.js';
 
 const file = (directory: string, name: string, text: string, given: Partial<NewFile> = {}): NewFile => ({
   directory,
@@ -15,6 +17,13 @@ const file = (directory: string, name: string, text: string, given: Partial<NewF
   replaces: true,
   ...given,
 });
+
+/** The class of open files. */
+async function handleClass(path: string) {
+  const handle = await open(path, 'w');
+  await handle.close();
+  return { FileHandle: Object.getPrototypeOf(handle) as { writev: unknown } };
+}
 
 test('files written together have their contents, in however many pieces, and their modes', async (t) => {
   const root = await temporaryDirectory(t);
@@ -123,4 +132,80 @@ test('a file for which there is no room is refused as STORAGE_FULL, and nothing 
   const { stdout, stderr } = spawnSync('sh', ['-c', limited, process.execPath, script, root], { encoding: 'utf8' });
   assert.equal(stdout.trim(), 'STORAGE_FULL', stderr);
   assert.deepEqual(await readdir(root, { recursive: true }), ['ca']);
+});
+
+test('the contents of all are durable before any has its name, the names before what is superfluous goes is told', async (t) => {
+  const root = await temporaryDirectory(t);
+  await writeFile(join(root, 'oldest'), 'old');
+  const calls = FileCalls.watch(t, root);
+  await writeTogether(
+    [file(root, 'crl-2.der', 'a', { replaces: false }), file(join(root, 'ca'), 'crl.pem', 'b')],
+    [join(root, 'oldest')],
+  );
+  const steps = stepsOf(calls, root);
+  const places = (...wanted: string[]) => wanted.map((step) => steps.indexOf(step));
+  const [contents, names, ends] = [
+    places('datasync .unfinished-*', 'datasync ca/.unfinished-*'),
+    places('link .unfinished-* crl-2.der', 'rename ca/.unfinished-* ca/crl.pem'),
+    [steps.lastIndexOf('sync .'), ...places('sync ca', 'unlink .unfinished-*', 'unlink oldest')],
+  ];
+  assert.ok(![...contents, ...names, ...ends].includes(-1), steps.join());
+  assert.ok(Math.max(...contents) < Math.min(...names), steps.join());
+  assert.ok(Math.max(...names) < Math.min(...ends), steps.join());
+  for (const name of ['write .unfinished-*', 'write ca/.unfinished-*']) {
+    assert.ok(steps.indexOf(name) < steps.indexOf(name.replace('write', 'datasync')), steps.join());
+  }
+  const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
+  assert.equal(count('close'), count('open'));
+  assert.deepEqual((await readdir(root, { recursive: true })).sort(), ['ca', 'ca/crl.pem', 'crl-2.der']);
+});
+
+test('a directory that cannot be synced makes it no success', async (t) => {
+  const root = await temporaryDirectory(t);
+  const calls = FileCalls.watch(t, root);
+  calls.fail(({ name, path }) => name === 'sync' && path === root, 'EIO', { times: 1 });
+  await assert.rejects(writeTogether([file(root, 'crl.pem', 'a')]), { code: 'EIO' });
+});
+
+for (const step of ['open', 'writev', 'datasync', 'rename', 'link']) {
+  test(`files of which one finds no room at its ${step} are refused as STORAGE_FULL once nothing is under way any more`, async (t) => {
+    const root = await temporaryDirectory(t);
+    await writeFile(join(root, 'crl.pem'), 'old');
+    const calls = FileCalls.watch(t, root);
+    const failing = calls.fail(({ name }) => name === step, 'ENOSPC', { times: 1 });
+    const files = [file(root, 'crl-1.der', 'new', { replaces: false }), file(root, 'crl.pem', 'new')];
+    await assert.rejects(writeTogether(files), { code: 'STORAGE_FULL' });
+    assert.equal(failing.count, 1);
+    const names = await readdir(root);
+    assert.deepEqual(
+      names.filter((name) => name.startsWith('.')),
+      [],
+    );
+    const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
+    assert.equal(count('close'), count('open'), 'no file is left open');
+    if (['open', 'writev', 'datasync'].includes(step)) {
+      assert.deepEqual(names, ['crl.pem']);
+      assert.equal(await readFile(join(root, 'crl.pem'), 'utf8'), 'old');
+    }
+  });
+}
+
+test('what is taken of a batch in part is followed by the rest, whole pieces and parts of pieces', async (t) => {
+  const root = await temporaryDirectory(t);
+  const pieces = ['abc', '', 'defg', 'h', 'ijklm'].map((text) => Buffer.from(text));
+  const calls = FileCalls.watch(t, root);
+  const { FileHandle } = await handleClass(join(root, 'any'));
+  // A fake: a disk that takes five octets at a time.
+  const writev = FileHandle.writev;
+  FileHandle.writev = async function (this: { write(bytes: Buffer): Promise<unknown> }, given: Buffer[]) {
+    const taken = Buffer.concat(given).subarray(0, 5);
+    await this.write(taken);
+    return { bytesWritten: taken.length, buffers: given };
+  };
+  t.after(() => {
+    FileHandle.writev = writev;
+  });
+  await writeTogether([file(root, 'large', '', { batches: [pieces, pieces] })]);
+  assert.equal(await readFile(join(root, 'large'), 'utf8'), 'abcdefghijklm'.repeat(2));
+  assert.ok(calls.made.filter(({ name }) => name === 'write').length >= 6);
 });
