@@ -96,9 +96,11 @@ test('a CRL that could not be published is tried again every two seconds until i
   const failing = calls.fail(({ path, to }) => /crl-\d+\.der$/.test(to ?? path), 'ENOSPC');
   const revoked = await call('admin', { method: 'POST', url: `/api/client-certs/${identifier}/revoke` });
   assert.ok(revoked.statusCode >= 500, revoked.body);
-  for (const failures of [2, 3]) {
+  for (const attempt of [1, 2]) {
+    // One change may have been tried twice already: when it was noted, and when its caller asked.
+    const { failures } = app.crl;
     t.mock.timers.tick(2000);
-    await until(() => app.crl.failures === failures, `failure ${failures}`);
+    await until(() => app.crl.failures > failures, `failure of attempt ${attempt}`);
   }
   failing.stop();
   t.mock.timers.tick(2000);
