@@ -1,5 +1,7 @@
 /** Waiting in tests: never for a time, always for something, and never for ever. */
-import { setTimeout as delay } from 'node:timers/promises';
+
+// The real ones, kept before a test can put its own in their place.
+const [setTimer, now] = [setTimeout, performance.now.bind(performance)];
 
 /**
  * Waits until something holds.
@@ -12,11 +14,11 @@ export async function until(
   what: string | (() => string),
   seconds = 60,
 ): Promise<void> {
-  const deadline = performance.now() + seconds * 1000;
+  const deadline = now() + seconds * 1000;
   for (let pause = 1; !(await holds()); pause = Math.min(pause * 2, 50)) {
-    if (performance.now() > deadline) {
+    if (now() > deadline) {
       throw new Error(`Waited ${seconds} s in vain: ${typeof what === 'string' ? what : what()}`);
     }
-    await delay(pause);
+    await new Promise((resolve) => setTimer(resolve, pause));
   }
 }

@@ -31,6 +31,8 @@ const CRITICAL_ALLOWED: ReadonlySet<string> = new Set([KEY_USAGE, EXTENDED_KEY_U
 
 const OCSP_SIGNING = '1.3.6.1.5.5.7.3.9';
 const TIME_STAMPING = '1.3.6.1.5.5.7.3.8';
+/** anyExtendedKeyUsage, and the signing of precertificates (RFC 6962 §3.1). */
+const NEVER_IN_LEAVES: ReadonlySet<string> = new Set(['2.5.29.37.0', '1.3.6.1.4.1.11129.2.4.4']);
 const SIGNING_PURPOSES: ReadonlySet<string> = new Set(['1.3.6.1.5.5.7.3.2', OCSP_SIGNING]);
 
 const DIGITAL_SIGNATURE = 0x8000;
@@ -48,6 +50,8 @@ export function checkExtensions(list: DerReader, subject: Subject, issuerKey: Bu
   const purposes = readPurposes(extensions, report);
   const isResponder = purposes.includes(OCSP_SIGNING);
   if (!isCa && purposes.length === 0) report('a leaf must say what it is for (RFC 5280 §4.2.1.12)');
+  if (!isCa && purposes.some((purpose) => NEVER_IN_LEAVES.has(purpose)))
+    report('a leaf must not be for any purpose, nor for precertificates (RFC 5280 §4.2.1.12, RFC 6962 §3.1)');
   checkKeyIdentifiers(extensions, subject, issuerKey, report);
   checkKeyUsage(extensions, subject.keyKind, isCa, purposes, report);
   checkAltNames(extensions, subject, report);

@@ -75,6 +75,11 @@ describe('health', () => {
     const { checks } = await healthOf(built);
     assert.deepEqual(checks['ca'], { ok: false, detail: 'the CA certificate has expired' });
     assert.deepEqual(await readiness(built), [503, 'UNAVAILABLE']);
+    clock.advance(-11 * 86_400);
+    const early = (await healthOf(built)).checks;
+    assert.deepEqual(early['ca'], { ok: false, detail: 'the CA certificate is not valid yet: check the clock' });
+    assert.match(early['ca_chain']?.detail ?? '', /^verifiers refuse its certificates: .* begins at /);
+    assert.deepEqual(await readiness(built), [503, 'UNAVAILABLE']);
   });
 
   test('store: a directory that takes no file, and damage that was found', async (t) => {

@@ -89,3 +89,54 @@ test('abandoned sessions are swept out', () => {
   store.sweep();
   assert.equal(store.size, 1);
 });
+
+test('a session is over only after its limits, to the millisecond; each use begins the idle time anew', () => {
+  const { clock, set, get } = open({ idleMinutes: 10, lifetimeMinutes: 25 });
+  set('a', session('key_1'));
+  for (const minutes of [10, 10, 5]) {
+    clock.advance(minutes * 60);
+    assert.notEqual(get('a'), null);
+  }
+  clock.advance(0.001);
+  assert.equal(get('a'), null, 'the lifetime is over, however it is used');
+  set('b', session('key_1'));
+  clock.advance(10 * 60 + 0.001);
+  assert.equal(get('b'), null);
+  set('b', session('key_1'));
+  assert.equal(get('b'), null, 'it stays ended');
+});
+
+test('beyond so many sessions in all the oldest ends, whoever it belongs to', () => {
+  const { store, set, get } = open({ signedIn: 3 });
+  for (const n of range(4)) set(`s-${n}`, session(`key_${n}`));
+  assert.equal(store.size, 3);
+  assert.deepEqual(
+    range(4).map((n) => get(`s-${n}`)?.principalId),
+    [undefined, 'key_1', 'key_2', 'key_3'],
+  );
+});
+
+test('ending all sessions of an account but one leaves that one and those of others, and tells how many ended', () => {
+  const { store, set, get } = open();
+  for (const id of ['a', 'b', 'c']) set(id, session('key_1'));
+  set('other', session('key_2'));
+  assert.equal(store.endOf('key_1', 'b'), 2);
+  assert.deepEqual(
+    ['a', 'b', 'c', 'other'].map((id) => get(id) !== null),
+    [false, true, false, true],
+  );
+  assert.equal(store.endOf('key_1'), 1);
+  assert.equal(store.endOf('key_1'), 0);
+});
+
+test('so many ended sessions are remembered as may be live, and no more', () => {
+  const { store, set, get } = open({ signedIn: 2, perAccount: 1 });
+  for (const n of range(4)) set(`s-${n}`, session('key_1'));
+  for (const n of range(3)) set(`s-${n}`, session('key_2'));
+  assert.deepEqual(
+    range(4).map((n) => get(`s-${n}`) !== null),
+    [true, false, false, true],
+    'the one that ended first is forgotten',
+  );
+  assert.equal(store.size, 2);
+});

@@ -3,9 +3,20 @@ import { verify } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { localSigner } from '../../src/crypto/file-signer.js';
-import { assembleSignedPieces, buildTbsCertList, type CrlEntry, encodeCrlEntry, readCrl } from '../../src/pki/crl.js';
-import { assertDer, DerError } from '../../src/pki/der.js';
+import { signatureAlgorithm } from '../../src/pki/certificate.js';
+import {
+  assembleSignedPieces,
+  buildTbsCertList,
+  type CrlEntry,
+  decodeCrlEntry,
+  encodeCrlEntry,
+  readCrl,
+} from '../../src/pki/crl.js';
+import { assertDer, bitString, contextExplicit, DerError, integer, sequence, time } from '../../src/pki/der.js';
+import { crlNumber, type Extension, encodeExtensions, reasonCode } from '../../src/pki/extensions.js';
+import { readForeignCrl } from '../../src/pki/foreign-crl.js';
 import { encodeName } from '../../src/pki/names.js';
+import { OID } from '../../src/pki/oids.js';
 import { encodePem } from '../../src/pki/pem.js';
 import type { RevocationReason, SignatureScheme } from '../../src/types.js';
 import { keyFor, makeAuthority, type TestAuthority } from './authority.js';
@@ -243,6 +254,104 @@ test('a CRL that is not of our kind is refused by the reader', openssl, async ()
   const version1 = output('openssl', ['ca', '-config', config, '-gencrl', ...sign]);
   const foreign = output('openssl', ['crl', '-outform', 'DER'], version1);
   assert.throws(() => readCrl(foreign), DerError);
+});
+
+/** A CRL with some of its parts in another form; not signed, which the reader does not look at. */
+function written(parts: {
+  version?: Buffer;
+  inner?: Buffer;
+  revoked?: Buffer;
+  extensions?: readonly Extension[];
+  signature?: Buffer;
+}): Buffer {
+  const algorithm = signatureAlgorithm('ecdsa-sha256');
+  const tbs = sequence(
+    parts.version ?? integer(1),
+    parts.inner ?? algorithm,
+    issuer,
+    time(thisUpdate),
+    time(nextUpdate),
+    ...(parts.revoked ? [parts.revoked] : []),
+    contextExplicit(0, encodeExtensions(parts.extensions ?? [crlNumber(7n)])),
+  );
+  return sequence(tbs, algorithm, parts.signature ?? bitString(Buffer.alloc(8)));
+}
+const critical = (oid: string, value = integer(1)): Extension => ({ oid, critical: true, value });
+
+test('a CRL that does not say all that a full one says is refused: a delta, one of limited scope, one of extensions unknown', () => {
+  assert.equal(readCrl(written({})).number, 7n);
+  const [delta, scope] = [OID.deltaCrlIndicator, OID.issuingDistributionPoint];
+  for (const oid of [delta, scope, '1.2.3.4']) {
+    const named = new RegExp(`critical extension ${oid.replaceAll('.', '\\.')}`);
+    const extensions = [crlNumber(7n), critical(oid)];
+    assert.throws(() => readCrl(written({ extensions })), named);
+    assert.throws(() => readCrl(written({ extensions: extensions.toReversed() })), named);
+  }
+  const harmless = { oid: '1.2.3.4', critical: false, value: integer(1) };
+  assert.equal(readCrl(written({ extensions: [harmless, crlNumber(7n)] })).number, 7n);
+});
+
+test('a CRL of another program says nothing of what it does not list if it is a delta, of limited scope, or not understood', () => {
+  const isComplete = (...extensions: Extension[]) => readForeignCrl(written({ extensions })).isComplete;
+  const harmless = { oid: '1.2.3.4', critical: false, value: integer(1) };
+  assert.equal(isComplete(crlNumber(7n), harmless), true);
+  assert.equal(isComplete(crlNumber(7n), critical(OID.deltaCrlIndicator)), false, 'a delta');
+  assert.equal(isComplete({ ...critical(OID.deltaCrlIndicator), critical: false }), false, 'a delta that hides it');
+  assert.equal(isComplete(critical('1.2.3.4')), false, 'a critical extension that is not known');
+  const scope = (...fields: Buffer[]) => critical(OID.issuingDistributionPoint, sequence(...fields));
+  const flag = (tag: number) => Buffer.from([tag, 1, 0xff]);
+  assert.equal(isComplete(scope()), true);
+  assert.equal(isComplete(scope(flag(0x81))), true, 'user certificates only');
+  for (const tag of [0x82, 0x83, 0x84, 0x85]) assert.equal(isComplete(scope(flag(tag))), false, tag.toString(16));
+  assert.equal(isComplete(critical(OID.issuingDistributionPoint, Buffer.from('05', 'hex'))), false, 'not to be read');
+});
+
+test('a CRL without number, with a negative one, of another version, or that contradicts itself is refused', () => {
+  const cases: [string, Parameters<typeof written>[0], RegExp][] = [
+    ['no number', { extensions: [{ oid: '1.2.3.4', critical: false, value: integer(1) }] }, /no number/],
+    [
+      'a negative number',
+      { extensions: [{ oid: OID.crlNumber, critical: false, value: Buffer.from('0201ff', 'hex') }] },
+      /no number/,
+    ],
+    ['version 1', { version: integer(0) }, /not version 2/],
+    ['version 3', { version: integer(2) }, /not version 2/],
+    ['two algorithms', { inner: signatureAlgorithm('ecdsa-sha384') }, /algorithms differ/],
+    ['an empty list', { revoked: sequence() }, /revokedCertificates is empty/],
+    ['half an octet', { signature: Buffer.from('03020780', 'hex') }, /whole octets/],
+  ];
+  for (const [what, parts, said] of cases) assert.throws(() => readCrl(written(parts)), said, what);
+});
+
+test('an entry with a critical extension that is not known is refused, one that is not critical is passed over', () => {
+  const entryWith = (extension: Extension) =>
+    sequence(integer(5), time(revokedAt), encodeExtensions([extension, reasonCode('superseded')]));
+  const unknown = { oid: '1.2.3.4', critical: false, value: integer(1) };
+  assert.equal(decodeCrlEntry(entryWith(unknown)).reason, 'superseded');
+  assert.throws(() => decodeCrlEntry(entryWith({ ...unknown, critical: true })), /critical extension 1\.2\.3\.4/);
+  const wrongReason = { oid: OID.reasonCode, critical: false, value: Buffer.from('0a0107', 'hex') };
+  assert.throws(
+    () => decodeCrlEntry(sequence(integer(5), time(revokedAt), encodeExtensions([wrongReason]))),
+    /unknown revocation reason/,
+  );
+});
+
+test('the number and the dates of a CRL have their limits', () => {
+  const template = {
+    issuer,
+    thisUpdate,
+    nextUpdate,
+    number: 0n,
+    authorityKeyIdentifier: Buffer.alloc(20),
+    entries: [],
+  };
+  const make = (change: object) => buildTbsCertList({ ...template, scheme: 'ecdsa-sha256', ...change });
+  make({});
+  make({ number: (1n << 159n) - 1n });
+  for (const number of [-1n, 1n << 159n]) assert.throws(() => make({ number }), RangeError);
+  make({ nextUpdate: new Date(thisUpdate.getTime() + 1000) });
+  for (const later of [0, -1000])
+    assert.throws(() => make({ nextUpdate: new Date(thisUpdate.getTime() + later) }), RangeError);
 });
 
 test('4000 mutated CRLs are read or refused as malformed, and nothing else happens', async () => {

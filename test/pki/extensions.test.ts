@@ -130,3 +130,23 @@ describe('the other extensions', () => {
     assert.equal(hex(extension.crlNumber(2n ** 64n).value), '0209010000000000000000');
   });
 });
+
+describe('the extended key usages of a leaf', () => {
+  it('are those with a name, and any other by its object identifier', () => {
+    for (const usage of ['clientAuth', 'serverAuth', 'emailProtection', '1.3.6.1.5.5.7.3.2', '1.2.3.4', '2.999.1'])
+      assert.equal(extension.isLeafExtendedKeyUsage(usage), true, usage);
+    for (const usage of ['', 'something', '1', '3.1.2', '1.40.1', '1.2.', '1.02.3', '1.2.3 ', 'ClientAuth'])
+      assert.equal(extension.isLeafExtendedKeyUsage(usage), false, usage);
+  });
+
+  it('are none with which it could answer for its CA, under whatever spelling', () => {
+    for (const usage of [
+      'OCSPSigning',
+      '1.3.6.1.5.5.7.3.9',
+      'anyExtendedKeyUsage',
+      '2.5.29.37.0',
+      '1.3.6.1.4.1.11129.2.4.4',
+    ])
+      assert.equal(extension.isLeafExtendedKeyUsage(usage), false, usage);
+  });
+});

@@ -88,6 +88,7 @@ describe('the last look before signing', () => {
       leaf({ notAfter: new Date('2050-01-01T00:00:00Z') }),
       leaf({ notBefore: caTemplate(ca).notBefore, notAfter: caTemplate(ca).notAfter }),
       lacking(caTemplate(ca), OID.authorityKeyIdentifier),
+      having(caTemplate(ca), extension.extendedKeyUsage(['anyExtendedKeyUsage'])),
     ])
       assert.deepEqual(check(buildTbsCertificate(template)), []);
   });
@@ -322,6 +323,21 @@ describe('the last look before signing', () => {
     ],
     ['a leaf with CA:TRUE', leafWith(extension.basicConstraints({ ca: true })), /CA must have keyCertSign/],
     ['a CA without subject', broken(caTemplate(ca, { subject: encodeName([]) })), /CA must have a subject.*4\.1\.2\.6/],
+    [
+      'a leaf for any purpose',
+      leafWith(extension.extendedKeyUsage(['anyExtendedKeyUsage'])),
+      /^a leaf must not be for any purpose.*4\.2\.1\.12/,
+    ],
+    [
+      'a leaf for any purpose beside its own',
+      leafWith(extension.extendedKeyUsage(['clientAuth', '2.5.29.37.0'])),
+      /^a leaf must not be for any purpose/,
+    ],
+    [
+      'a leaf that signs precertificates',
+      leafWith(extension.extendedKeyUsage(['1.3.6.1.4.1.11129.2.4.4'])),
+      /^a leaf must not be for any purpose.*RFC 6962/,
+    ],
     ['a leaf for nothing', broken(lacking(leaf(), OID.extendedKeyUsage)), /what it is for.*4\.2\.1\.12/],
     [
       'a critical extKeyUsage',

@@ -25,6 +25,7 @@ const NAMING = new Set([
   'rm',
   'rmdir',
 ]);
+const WRITING = new Set(['write', 'writev', 'writeFile', 'truncate']);
 const SYNCING = new Set(['sync', 'datasync']);
 const syncs = new WeakMap<FileCall, string>();
 let count = 0;
@@ -51,7 +52,9 @@ watchFileSystem({
     if (!concerns(call)) return;
     const id = syncs.get(call);
     if (id !== undefined) write(list, { what: 'sync ends', id });
-    else if (NAMING.has(call.name)) write(list, named(call));
+    else if (WRITING.has(call.name) && call.fd !== undefined) {
+      write(list, { what: 'written', fd: call.fd, size: fs.fstatSync(call.fd).size });
+    } else if (NAMING.has(call.name)) write(list, named(call));
   },
 });
 

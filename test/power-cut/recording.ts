@@ -16,6 +16,7 @@ export type Entry =
   | { what: 'directory'; path: string; parents: boolean }
   | { what: 'rename' | 'link'; path: string; to: string }
   | { what: 'gone'; path: string }
+  | { what: 'written'; fd: number; size: number }
   | { what: 'sync begins'; id: string; fd: number; copy: string | null }
   | { what: 'sync ends'; id: string }
   | { what: 'note'; text: string };
@@ -50,11 +51,12 @@ export async function recordScript(script: URL, args: string[], into: string, be
 
 /** A file or a directory, whatever its names are. */
 interface Item {
-  readonly id: number;
   /** Names in it, as they are now; null for a file. */
   readonly names: Map<string, Item> | null;
   /** The copies that were made of its contents, in the order in which their syncs ended. */
   readonly copies: string[];
+  /** How long it is, synced or not. */
+  size: number;
 }
 
 /** A name given or taken. */
@@ -63,7 +65,8 @@ interface Change {
   readonly name: string;
   /** Null if the name was taken away. */
   readonly item: Item | null;
-  durable: boolean;
+  /** What takes a name and gives another does both or neither. */
+  readonly call: { durable: boolean };
 }
 
 /** How much of what was not synced is on the disk all the same. */
@@ -116,12 +119,11 @@ export class Recording {
 }
 
 class Disk {
-  readonly #root: Item = { id: 0, names: new Map(), copies: [] };
+  readonly #root: Item = { names: new Map(), copies: [], size: 0 };
   readonly #below: string;
   readonly #changes: Change[] = [];
   readonly #open = new Map<number, Item>();
   readonly #syncs = new Map<string, { item: Item; copy: string | null; changes: Change[] }>();
-  #count = 0;
 
   constructor(below: string) {
     this.#below = below;
@@ -146,13 +148,19 @@ class Disk {
       case 'link': {
         const item = this.#find(entry.path);
         if (item === undefined) return;
-        this.#name(entry.to, item);
-        if (entry.what === 'rename') this.#name(entry.path, null);
+        const call = { durable: false };
+        this.#name(entry.to, item, call);
+        if (entry.what === 'rename') this.#name(entry.path, null, call);
         return;
       }
       case 'gone':
         if (this.#find(entry.path) !== undefined) this.#name(entry.path, null);
         return;
+      case 'written': {
+        const item = this.#open.get(entry.fd);
+        if (item !== undefined) item.size = entry.size;
+        return;
+      }
       case 'sync begins': {
         const item = this.#open.get(entry.fd);
         if (item === undefined) return;
@@ -164,7 +172,7 @@ class Disk {
         const sync = this.#syncs.get(entry.id);
         if (sync === undefined) return;
         if (sync.copy !== null) sync.item.copies.push(sync.copy);
-        for (const change of sync.changes) change.durable = true;
+        for (const { call } of sync.changes) call.durable = true;
       }
     }
   }
@@ -184,11 +192,11 @@ class Disk {
   }
 
   write(luck: Luck, place: string, into: string, next: (item: Item) => string | null): void {
-    const pending = this.#changes.filter(({ durable }) => !durable);
+    const pending = [...new Set(this.#changes.map(({ call }) => call).filter(({ durable }) => !durable))];
     const kept = new Set(pending.slice(0, Math.round(pending.length * luck.names)));
     const names = new Map<Item, Map<string, Item>>();
     for (const change of this.#changes) {
-      if (!change.durable && !kept.has(change)) continue;
+      if (!change.call.durable && !kept.has(change.call)) continue;
       const inside = names.get(change.directory) ?? new Map<string, Item>();
       names.set(change.directory, inside);
       if (change.item === null) inside.delete(change.name);
@@ -199,7 +207,8 @@ class Disk {
     const put = (item: Item, path: string): void => {
       if (item.names === null) {
         const contents = read(item.copies.at(-1));
-        const more = luck.contents === 0 ? contents : read(next(item));
+        // The next copy may hold what was written later.
+        const more = luck.contents === 0 ? contents : read(next(item)).subarray(0, item.size);
         const appended = more.subarray(0, contents.length).equals(contents)
           ? more.subarray(contents.length)
           : read(null);
@@ -221,19 +230,18 @@ class Disk {
   }
 
   #make(path: string, names: Map<string, Item> | null): Item {
-    this.#count += 1;
-    const item: Item = { id: this.#count, names, copies: [] };
+    const item: Item = { names, copies: [], size: 0 };
     this.#name(path, item);
     return item;
   }
 
-  #name(path: string, item: Item | null): void {
+  #name(path: string, item: Item | null, call = { durable: false }): void {
     const directory = this.#find(dirname(path));
     // Outside of what is recorded.
     if (directory?.names === undefined || directory.names === null) return;
     const name = basename(path);
     if (item === null) directory.names.delete(name);
     else directory.names.set(name, item);
-    this.#changes.push({ directory, name, item, durable: false });
+    this.#changes.push({ directory, name, item, call });
   }
 }

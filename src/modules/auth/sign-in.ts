@@ -106,19 +106,12 @@ export class SignIn {
     const wait = this.#backoff.wait(holder.name, address);
     if (wait > 0) return { wait };
     this.#backoff.begin(holder.name, address);
-    try {
-      if (!(await this.#parts.users.changePassword(holder.id, passwords, session, actor))) {
-        const event = this.#event(actor, {});
-        const error = 'wrong present password';
-        await this.#parts.audit.record({ ...event, operation: 'password_change', status: 'failure', error });
-        return { refusal: 'This is not your present password.' };
-      }
-    } catch (error) {
-      this.#backoff.succeed(holder.name, address);
-      throw error;
-    }
-    this.#backoff.succeed(holder.name, address);
-    return null;
+    const isRight = () => this.#backoff.succeed(holder.name, address);
+    if (await this.#parts.users.changePassword(holder.id, passwords, session, actor, isRight)) return null;
+    const event = this.#event(actor, {});
+    const error = 'wrong present password';
+    await this.#parts.audit.record({ ...event, operation: 'password_change', status: 'failure', error });
+    return { refusal: 'This is not your present password.' };
   }
 
   /** Who this id belongs to now; null for whoever is removed, disabled or expired, and for a key used from elsewhere. */

@@ -170,6 +170,7 @@ export class Users {
   /**
    * Changes one's own password; one's other sessions end.
    * @param session the one that goes on
+   * @param onProven told once `current` is known to be right, whatever comes of the change
    * @returns false where `current` is not the present password
    * @throws CertMateError NOT_FOUND, VALIDATION_FAILED
    */
@@ -178,9 +179,11 @@ export class Users {
     { current, next }: { current: string; next: string },
     session: string,
     actor: Actor,
+    onProven: () => void = () => undefined,
   ): Promise<boolean> {
     const before = this.#present(id);
     if (!(await verifyPassword(current, before.password_hash))) return false;
+    onProven();
     assertGoodPassword(next, before.name, 'new_password');
     if (next === current) {
       const message = 'Use another password than the present one.';

@@ -126,8 +126,17 @@ function itself({ certificate, signer }: DelegateIssuer): Delegate {
 
 /**
  * True when an answer signed now could outlive the delegate, less a margin in which the next one is made; also when it is not
- * valid yet, because the clock was ahead when it was certified.
+ * valid yet, because the clock was ahead when it was certified. One that ends with the CA is the last: answers end then too.
  */
-export function isDueForRotation(delegate: Delegate, now: Date, answerHours: number): boolean {
-  return now < delegate.notBefore || now >= secondsAfter(delegate.notAfter, -(answerHours + MARGIN_HOURS) * 3600);
+export function isDueForRotation(
+  delegate: Delegate,
+  { certificate }: Pick<DelegateIssuer, 'certificate'>,
+  now: Date,
+  answerHours: number,
+): boolean {
+  if (now < delegate.notBefore) return true;
+  return (
+    delegate.notAfter < certificate.notAfter &&
+    now >= secondsAfter(delegate.notAfter, -(answerHours + MARGIN_HOURS) * 3600)
+  );
 }

@@ -19,11 +19,16 @@ export interface Period {
 
 export class Periods {
   readonly #hours: number;
+  readonly #end: Date;
   #last: Period | null = null;
 
-  /** @param hours how long each lasts */
-  constructor(hours: number) {
+  /**
+   * @param hours how long each lasts
+   * @param end when the CA's certificate ends: none lasts longer
+   */
+  constructor(hours: number, end: Date) {
     this.#hours = hours;
+    this.#end = end;
   }
 
   /** The one of an answer signed at `now`. */
@@ -31,14 +36,15 @@ export class Periods {
     const producedAt = wholeSeconds(now);
     if (this.#last?.producedAt.getTime() === producedAt.getTime()) return this.#last;
     const thisUpdate = backdated(now);
-    const nextUpdate = secondsAfter(producedAt, this.#hours * 3600);
+    const planned = secondsAfter(producedAt, this.#hours * 3600);
+    const nextUpdate = planned > this.#end ? this.#end : planned;
     this.#last = {
       producedAt,
       thisUpdate,
       nextUpdate,
       lastModified: thisUpdate.toUTCString(),
       expires: nextUpdate.toUTCString(),
-      staleAt: producedAt.getTime() + this.#hours * 1_800_000,
+      staleAt: (producedAt.getTime() + nextUpdate.getTime()) / 2,
     };
     return this.#last;
   }

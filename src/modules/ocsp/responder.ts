@@ -75,7 +75,7 @@ export class OcspResponder {
     this.#delegate = delegate;
     this.#serials.add(delegate.serial);
     this.#issuer = new IssuerHashes(parts.authority.certificate);
-    this.#periods = new Periods(parts.hours);
+    this.#periods = new Periods(parts.hours, parts.authority.certificate.notAfter);
   }
 
   /** Certifies the first delegate and is ready to answer. */
@@ -99,10 +99,15 @@ export class OcspResponder {
     return this.#serials.has(serial) ? GOOD : this.#parts.lookup(serial);
   }
 
+  /** From when until when an answer holds that is signed at `now`. */
+  periodFrom(now: Date): Pick<Period, 'thisUpdate' | 'nextUpdate'> {
+    return this.#periods.from(now);
+  }
+
   /** Makes a new delegate well before the present one ends; the present one answers until the new one is there. */
   async rotateIfDue(): Promise<void> {
     const { authority, keys, clock, hours, log } = this.#parts;
-    if (!isDueForRotation(this.#delegate, clock.now(), hours)) return;
+    if (!isDueForRotation(this.#delegate, authority, clock.now(), hours)) return;
     this.#rotation ??= certifyDelegate(authority, keys, clock, hours)
       .then((delegate) => {
         this.#delegate = delegate;
@@ -258,12 +263,16 @@ export class OcspResponder {
   }
 
   async #answerOnce(certIds: readonly CertId[], nonce: Buffer | null): Promise<OcspAnswer> {
-    const [first] = certIds;
-    const status = first && certIds.length === 1 ? statusName(this.#stateFor(first)) : 'several';
-    const period = this.#periods.from(this.#parts.clock.now());
-    const signed = await this.#sign(certIds, nonce, period, this.#delegate);
-    this.tallies.of(status, nonce === null ? 'miss' : 'nonce').count += 1;
-    return { text: signed.toString('latin1'), cache: null, etag: '' };
+    for (;;) {
+      const states = certIds.map((certId) => this.#stateFor(certId));
+      const period = this.#periods.from(this.#parts.clock.now());
+      const signed = await this.#sign(certIds, nonce, period, this.#delegate);
+      // One was changed while the answer was being signed: this one has become a lie.
+      if (!certIds.every((certId, index) => isSame(this.#stateFor(certId), states[index]))) continue;
+      const status = states.length === 1 ? statusName(states[0]) : 'several';
+      this.tallies.of(status, nonce === null ? 'miss' : 'nonce').count += 1;
+      return { text: signed.toString('latin1'), cache: null, etag: '' };
+    }
   }
 
   async #sign(

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
-import { backdated, secondsAfter, timestamp, wholeSeconds } from '../../clock.js';
+import { timestamp } from '../../clock.js';
 import { CertMateError, RateLimitError } from '../../errors.js';
 
 import { binary } from '../../http/binary.js';
@@ -29,7 +29,7 @@ const PREFIX = '/api/ocsp';
 const tags = ['Revocation'];
 
 export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { admission, clock, config, lane, maySign, ocsp } = app;
+  const { admission, clock, lane, maySign, ocsp } = app;
 
   lane.take = ocspLane({ ocsp, clock, admit: admission, maySign });
 
@@ -96,15 +96,15 @@ export const ocspRoutes: FastifyPluginAsyncZod = async (app) => {
       }
       const serial = candidates.find((candidate) => ocsp.stateOf(candidate) !== undefined) ?? first;
       const state = ocsp.stateOf(serial);
-      const now = wholeSeconds(clock.now());
+      const { thisUpdate, nextUpdate } = ocsp.periodFrom(clock.now());
       const revoked = state !== undefined && state.revoked_at !== null;
       return {
         response_status: 'successful' as const,
         certificate_status:
           state === undefined ? ('unknown' as const) : revoked ? ('revoked' as const) : ('good' as const),
         certificate_serial: serial,
-        this_update: timestamp(backdated(now)),
-        next_update: timestamp(secondsAfter(now, config.ocspHours * 3600)),
+        this_update: timestamp(thisUpdate),
+        next_update: timestamp(nextUpdate),
         responder_name: RESPONDER_NAME,
         revocation_time: state?.revoked_at ?? null,
         revocation_reason: revoked ? (state.reason_revoked ?? 'unspecified') : null,

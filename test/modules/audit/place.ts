@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { openTrail } from '../../../src/modules/audit/open-trail.js';
 import type { Limits } from '../../../src/modules/audit/segment.js';
 import type { AuditTrail } from '../../../src/modules/audit/trail.js';
-import type { AuditEvent } from '../../../src/types.js';
+import type { AuditEvent, Log } from '../../../src/types.js';
 import { makeAuditKey, TestClock, temporaryDirectory } from '../../http/small-app.js';
 
 export const silent = { info() {}, warn() {}, error() {} };
@@ -45,7 +45,7 @@ export function place(t: TestContext): Place {
 export async function open(
   t: TestContext,
   { directory, logs }: Place,
-  options: { clock?: TestClock; limits?: Limits } = {},
+  options: { clock?: TestClock; limits?: Limits; log?: Log } = {},
 ): Promise<AuditTrail> {
   const trail = await openTrail({
     dataDir: join(directory, 'data'),
@@ -53,7 +53,7 @@ export async function open(
     limits: options.limits,
     generateKey: makeAuditKey,
     clock: options.clock ?? new TestClock(),
-    log: silent,
+    log: options.log ?? silent,
   });
   t.after(() => trail.close());
   return trail;

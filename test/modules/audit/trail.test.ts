@@ -23,7 +23,7 @@ async function written(t: TestContext, count: number): Promise<Place> {
 }
 
 describe('the audit trail', () => {
-  test('a line is on disk when record resolves, with the fields of the contract in order', async (t) => {
+  test('a line is in the file when record resolves, with the fields of the contract in order', async (t) => {
     const where = place(t);
     const trail = await open(t, where);
     await trail.record(event('cert-1', { details: { common_name: 'a' } }));

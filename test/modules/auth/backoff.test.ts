@@ -47,6 +47,44 @@ describe('whoever guesses passwords', () => {
     }
     assert.equal(looked, 5);
   });
+
+  test('is remembered for an hour after the last wrong one, to the second', () => {
+    for (const [seconds, wait] of [
+      [3600, 60],
+      [3600.001, 0],
+    ] as const) {
+      const { clock, backoff, fail } = open();
+      for (let n = 0; n < 6; n += 1) fail();
+      clock.advance(seconds);
+      assert.equal(backoff.begin('alice', '192.0.2.1'), wait);
+    }
+  });
+
+  test('takes no room beyond 64 characters of a name', () => {
+    const { backoff, fail } = open();
+    const long = 'x'.repeat(64);
+    for (let n = 0; n < 5; n += 1) fail(`${long}${n}`);
+    assert.ok(backoff.wait(`${long} or another`, '192.0.2.1') > 0);
+    assert.equal(backoff.wait(long.slice(1), '192.0.2.1'), 0);
+  });
+
+  test('is one of twenty thousand entries at most: who was seen last longest ago is forgotten first', () => {
+    const { backoff, fail } = open();
+    let others = 0;
+    /** Two entries each. */
+    const crowd = (count: number) => {
+      for (let n = 0; n < count; n += 1) backoff.begin('user', `crowd ${(others += 1)}`);
+    };
+    for (const user of ['early', 'often']) for (let n = 0; n < 5; n += 1) fail(user, user);
+    crowd(5000);
+    backoff.begin('often', 'often');
+    crowd(4998);
+    assert.ok(backoff.wait('early', 'early') > 0, '20 000 are remembered');
+    crowd(1);
+    assert.equal(backoff.wait('early', 'early'), 0);
+    crowd(4000);
+    assert.ok(backoff.wait('often', 'often') > 0);
+  });
 });
 
 describe('whoever knows the password', () => {
@@ -74,5 +112,16 @@ describe('whoever knows the password', () => {
     for (let n = 0; n < 6; n += 1) fail();
     clock.advance(3601);
     assert.equal(fail(), 0);
+  });
+
+  test('never counts as a wrong one for the others behind the same address', () => {
+    const { backoff, fail } = open();
+    for (let n = 0; n < 19; n += 1) fail(`user-${n}`);
+    for (let n = 0; n < 30; n += 1) {
+      backoff.begin('alice', '192.0.2.1');
+      backoff.succeed('alice', '192.0.2.1');
+    }
+    assert.equal(backoff.wait('bob', '192.0.2.1'), 0);
+    assert.equal(fail('user-19'), 15);
   });
 });

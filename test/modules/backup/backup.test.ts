@@ -170,6 +170,23 @@ describe('a backup', () => {
     assert.ok((await crlOf(fourth)).number > (await crlOf(third)).number);
   });
 
+  it('of what a restore has made leaps ahead of it too: before its first start, and where the clock is behind by then', async (t) => {
+    const first = await busy(t);
+    const archive = (await first.call('admin', BACKUP)).rawPayload;
+    const now = Date.now();
+    const config = await restored(t, archive, new Date(now + 86_400_000));
+    const place = await folder(t);
+    const [out, secret] = [join(place, 'certmate.cmbk'), join(place, 'passphrase')];
+    await writeFile(secret, PASSPHRASE);
+    // Nothing has been published yet: only the file of the restore says how far numbers may have gone.
+    const made = await certmate(config, 'backup', '--out', out, '--passphrase-file', secret);
+    assert.equal(made.status, 0, made.output);
+    const second = await build(t, { config });
+    await second.call('admin', revoke('alice'));
+    const third = await build(t, { config: await restored(t, await readFile(out), new Date(now)) });
+    assert.ok((await crlOf(third)).number > (await crlOf(second)).number);
+  });
+
   it('made while certificates come and change is consistent all the same', async (t) => {
     const built = await busy(t);
     const stop = new AbortController();

@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { type Action, type Answer, IdempotencyLedger } from '../../../src/modules/idempotency/ledger.js';
 import { Folder } from '../../../src/store/folder.js';
 import { MovedClock } from '../../build.js';
+import { FileCalls } from '../../file-calls.js';
 import { until } from '../../until.js';
 
 const CALL = { caller: 'token-1', key: 'k', request: { common_name: 'alice' } };
@@ -227,5 +228,83 @@ describe('a call with an Idempotency-Key', () => {
     assert.match(warnings.join(), /could not be recorded/);
     assert.equal((await (await open()).once(CALL, making())).replayed, true);
     assert.equal(made.size, 1);
+  });
+
+  it('makes nothing before its mark is on disk', async (t) => {
+    const { ledger, making, made, path } = await set(t);
+    const calls = FileCalls.watch(t, path);
+    for (const [key, step] of ['datasync', 'rename', 'sync'].entries()) {
+      const held = calls.hold(({ name }) => name === step);
+      const call = ledger.once({ ...CALL, key: String(key) }, making());
+      await held.reached;
+      assert.equal(made.size, key, `${step} is to come`);
+      held.release();
+      await call;
+      assert.equal(made.size, key + 1);
+    }
+  });
+
+  it('makes nothing where its mark cannot be written, and is not remembered', async (t) => {
+    const { ledger, making, made, path } = await set(t);
+    const calls = FileCalls.watch(t, path);
+    for (const step of ['datasync', 'rename', 'sync']) {
+      const failing = calls.fail(({ name }) => name === step, 'ENOSPC');
+      await assert.rejects(ledger.once(CALL, making()), { code: 'STORAGE_FULL' });
+      failing.stop();
+      assert.deepEqual([made.size, ledger.size, await readdir(path)], [0, 0, []], step);
+    }
+    assert.equal((await ledger.once({ ...CALL, request: 'mended' }, making())).replayed, false);
+  });
+
+  it('stays remembered where nobody can tell whether it was done', async (t) => {
+    const { ledger, making, made, open } = await set(t);
+    const failing = making({ after: () => Promise.reject(new Error('no luck')) });
+    const find = () => Promise.reject(new Error('the disk reports an error'));
+    await assert.rejects(ledger.once(CALL, { ...failing, find }), /no luck/);
+    assert.equal(ledger.size, 1);
+    for (const same of [ledger, await open()]) assert.equal((await same.once(CALL, making())).replayed, true);
+    assert.equal(made.size, 1);
+  });
+
+  it('is found by its mark where its answer has been damaged meanwhile', async (t) => {
+    const { ledger, making, made, path } = await set(t);
+    const secret = { private_key_pem: 'very secret' };
+    await ledger.once(CALL, making({ secret }));
+    const [file = ''] = await readdir(path);
+    await writeFile(join(path, file), '{"request":');
+    const answer = await ledger.once(CALL, making());
+    assert.deepEqual(
+      [answer.replayed, answer.body, answer.withheld],
+      [true, { serial_number: '1' }, ['private_key_pem']],
+    );
+    await rm(join(path, file));
+    assert.equal((await ledger.once(CALL, making())).replayed, true);
+    assert.equal(made.size, 1);
+  });
+
+  it('that is forgotten and cannot be removed is removed by the next start', async (t) => {
+    const { ledger, making, path, clock, warnings, open } = await set(t);
+    await ledger.once(CALL, making());
+    clock.advance(24 * 3600);
+    const calls = FileCalls.watch(t, path);
+    const failing = calls.fail(({ name }) => name === 'unlink', 'EACCES');
+    await ledger.sweep();
+    failing.stop();
+    assert.deepEqual([ledger.size, (await readdir(path)).length], [0, 1]);
+    assert.match(warnings.join(), /could not be removed; the next start does it/);
+    await open();
+    assert.deepEqual(await readdir(path), []);
+  });
+
+  it('that is done again after a day counts as the newest, and is not forgotten in place of an older one', async (t) => {
+    const { ledger, making, clock } = await set(t, { most: 2 });
+    const call = (key: string) => ledger.once({ ...CALL, key }, making());
+    await call('a');
+    clock.advance(12 * 3600);
+    await call('b');
+    clock.advance(12 * 3600);
+    assert.equal((await call('a')).replayed, false);
+    await call('c');
+    assert.equal((await call('a')).replayed, true);
   });
 });

@@ -171,6 +171,14 @@ describe('an OCSP request gets the same answer on both ways:', () => {
     assert.deepEqual([heard.match(/HTTP\/1\.1 200 OK/g)?.length, byNode], [2, 1]);
   });
 
+  test('the status as JSON is no OCSP request, though its path begins as one does', async (t) => {
+    const built = await listening(t);
+    const { status, headers, body } = await overSocket(built, 'GET', '/api/ocsp/status/42');
+    assert.equal(status, 200);
+    assert.match(String(headers['content-type']), /^application\/json/);
+    assert.equal(JSON.parse(body.toString()).certificate_status, 'unknown');
+  });
+
   test('the id of a request is echoed, or made', async (t) => {
     const built = await listening(t);
     const given = await overSocket(built, 'GET', '/api/ocsp/MA', { headers: { 'x-request-id': 'mine-1' } });
@@ -266,9 +274,14 @@ describe('past Fastify the same rules hold:', () => {
     const serial = (await built.issue())['serial_number'] ?? '';
     const { signer } = built.app.ocsp.delegate;
     signer.sign = () => Promise.reject(new Error('out of order'));
+    const said: unknown[] = [];
+    t.mock.method(built.app.log, 'error', (details: { err: Error }, message: string) =>
+      said.push(`${message}: ${details.err.message}`),
+    );
     const body = ocspRequest([certId(built.app.authority.certificate, serial)]);
     const { status, body: answer } = await overSocket(built, 'POST', '/api/ocsp', { body, headers: TYPE });
     assert.equal(status, 200);
     assert.equal(answer.toString('hex'), '30030a0102');
+    assert.deepEqual(said, ['an OCSP request could not be answered: out of order']);
   });
 });

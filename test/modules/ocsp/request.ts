@@ -10,7 +10,11 @@ import type { Serial } from '../../../src/types.js';
 type Hash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 /** A CertID (RFC 6960 §4.1.1). */
-export function certId(issuer: Certificate, serial: Serial, hash: Hash = 'sha1'): Buffer {
+export function certId(
+  issuer: Pick<Certificate, 'subject' | 'subjectPublicKeyInfo'>,
+  serial: Serial,
+  hash: Hash = 'sha1',
+): Buffer {
   const digest = (bytes: Buffer) => octetString(createHash(hash).update(bytes).digest());
   return sequence(
     sequence(objectIdentifier(OID[hash]), nullValue()),

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { readCertificate } from '../../../src/pki/certificate.js';
+import { readOcspResponse } from '../../../src/pki/ocsp-client.js';
 import { type Built, build, MovedClock, testConfig } from '../../build.js';
 import { run, scratch, without } from '../../pki/programs.js';
 import { certId, ocspRequest } from './request.js';
@@ -169,13 +170,14 @@ describe('OCSP over HTTP', { skip: without('openssl') }, () => {
 
   it('sends the headers of RFC 5019 and 304 to those who have the answer', async (t) => {
     const clock = new MovedClock(new Date('2026-03-04T05:06:07.800Z'));
-    const { app, issue, call } = await build(t, { clock });
+    const { app, config, issue, call } = await build(t, { clock });
     const { serial_number } = await issue();
     const request = ask(app, serial_number as string);
     const answer = await get(call, request);
     const { headers } = answer;
     assert.equal(headers['last-modified'], 'Wed, 04 Mar 2026 05:05:07 GMT', 'thisUpdate');
-    assert.equal(headers['expires'], 'Thu, 05 Mar 2026 05:06:07 GMT');
+    const end = new Date(Date.parse('2026-03-04T05:06:07Z') + config.ocspHours * 3600_000);
+    assert.equal(headers['expires'], end.toUTCString());
     assert.match(String(headers['cache-control']), /^max-age=\d+, public, no-transform, must-revalidate$/);
     const maxAge = Number(/max-age=(\d+)/.exec(String(headers['cache-control']))?.[1]);
     assert.ok(clock.now().getTime() + maxAge * 1000 < Date.parse(String(headers['expires'])));
@@ -227,41 +229,53 @@ describe('OCSP over HTTP', { skip: without('openssl') }, () => {
     assert.equal(large.json().code, 'PAYLOAD_TOO_LARGE');
   });
 
-  it('signs with a delegate of the CA that rotates, with a new key, before it ends', async (t) => {
-    const clock = new MovedClock();
-    const { app, issue, call } = await build(t, { clock });
-    const { serial_number } = await issue({ days_valid: 300 });
-    const first = app.ocsp.delegate;
-    const delegate = readCertificate(first.certificate);
-    assert.ok(new X509Certificate(first.certificate).verify(app.authority.signer.publicKey));
-    assert.deepEqual(delegate.extendedKeyUsage, ['OCSPSigning']);
-    assert.deepEqual(
-      new Set(delegate.extensions.map(({ oid }) => oid)),
-      new Set(['2.5.29.14', '2.5.29.15', '2.5.29.19', '2.5.29.35', '2.5.29.37', '1.3.6.1.5.5.7.48.1.5']),
-    );
-    for (let hours = 0; hours < 24 * 20; hours += 6) {
-      const { rawPayload } = await post(call, ask(app, serial_number as string));
-      assert.ok(rawPayload.includes(app.ocsp.delegate.certificate));
-      const end = +readCertificate(app.ocsp.delegate.certificate).notAfter;
-      assert.ok(clock.now().getTime() + 24 * 3600_000 <= end, 'no answer outlives its signer');
-      clock.advance(6 * 3600);
-      await app.ocsp.rotateIfDue();
-    }
-    assert.notEqual(app.ocsp.delegate.serial, first.serial);
-    assert.ok(!app.ocsp.delegate.keyHash.equals(first.keyHash));
-    assert.equal(app.ocsp.stateOf(first.serial)?.revoked_at, null);
-  });
+  for (const hours of [6, 24, 168]) {
+    it(`signs with a delegate of the CA that rotates, with a new key, before an answer of ${hours} hours outlives it`, async (t) => {
+      const clock = new MovedClock();
+      const { app, config, issue, call } = await build(t, {
+        clock,
+        environment: { CERTMATE_OCSP_HOURS: String(hours) },
+      });
+      assert.equal(config.ocspHours, hours);
+      const { serial_number } = await issue({ days_valid: 300 });
+      const first = app.ocsp.delegate;
+      const delegate = readCertificate(first.certificate);
+      assert.ok(new X509Certificate(first.certificate).verify(app.authority.signer.publicKey));
+      assert.deepEqual(delegate.extendedKeyUsage, ['OCSPSigning']);
+      assert.deepEqual(
+        new Set(delegate.extensions.map(({ oid }) => oid)),
+        new Set(['2.5.29.14', '2.5.29.15', '2.5.29.19', '2.5.29.35', '2.5.29.37', '1.3.6.1.5.5.7.48.1.5']),
+      );
+      const delegates = new Map([[first.serial, first]]);
+      for (let step = 0; step < 80; step += 1) {
+        const { rawPayload } = await post(call, ask(app, serial_number as string));
+        const { responder, nextUpdate } = readOcspResponse(rawPayload);
+        const signer = readCertificate(responder ?? assert.fail());
+        assert.ok(nextUpdate !== null && nextUpdate <= signer.notAfter, 'no answer outlives its signer');
+        assert.ok(nextUpdate > clock.now());
+        clock.advance((hours / 4) * 3600);
+        await app.ocsp.rotateIfDue();
+        delegates.set(app.ocsp.delegate.serial, app.ocsp.delegate);
+      }
+      assert.ok(delegates.size >= 4, `${delegates.size} delegates`);
+      assert.equal(new Set([...delegates.values()].map(({ keyHash }) => keyHash.toString('hex'))).size, delegates.size);
+      for (const serial of delegates.keys())
+        assert.equal(readOcspResponse((await post(call, ask(app, serial))).rawPayload).status, 'good');
+    });
+  }
 
-  it('refreshes an answer past half its life', async (t) => {
-    const clock = new MovedClock();
-    const { app, issue, call } = await build(t, { clock });
-    const { serial_number } = await issue();
-    const request = ask(app, serial_number as string);
-    const first = await post(call, request);
-    clock.advance(11 * 3600);
-    assert.deepEqual((await post(call, request)).rawPayload, first.rawPayload);
-    clock.advance(2 * 3600);
-    assert.notDeepEqual((await post(call, request)).rawPayload, first.rawPayload);
+  it('refreshes an answer past half its life, whatever the setting', async (t) => {
+    for (const hours of [1, 24, 720]) {
+      const clock = new MovedClock(new Date('2026-03-04T05:06:07Z'));
+      const { app, issue, call } = await build(t, { clock, environment: { CERTMATE_OCSP_HOURS: String(hours) } });
+      const { serial_number } = await issue();
+      const request = ask(app, serial_number as string);
+      const first = await post(call, request);
+      clock.advance(hours * 1800 - 1);
+      assert.deepEqual((await post(call, request)).rawPayload, first.rawPayload);
+      clock.advance(1);
+      assert.notDeepEqual((await post(call, request)).rawPayload, first.rawPayload);
+    }
   });
 });
 
@@ -270,6 +284,18 @@ describe('OCSP as JSON', () => {
     const { call } = await build(t);
     for (const url of ['/api/ocsp/status/1', '/api/crl/info'])
       assert.equal((await call('anonymous', { url })).headers['cache-control'], 'no-store', url);
+  });
+
+  it('says from when until when it holds, as the DER does, also where the CA ends before', async (t) => {
+    const clock = new MovedClock(new Date('2026-03-04T05:06:07.800Z'));
+    const { call } = await build(t, { clock, environment: { CERTMATE_OCSP_HOURS: '30', CERTMATE_CA_DAYS: '2' } });
+    const times = async () => {
+      const { this_update, next_update } = (await call('anonymous', { url: '/api/ocsp/status/42' })).json();
+      return [this_update, next_update];
+    };
+    assert.deepEqual(await times(), ['2026-03-04T05:05:07Z', '2026-03-05T11:06:07Z']);
+    clock.advance(24 * 3600);
+    assert.deepEqual(await times(), ['2026-03-05T05:05:07Z', '2026-03-06T05:06:07Z']);
   });
 
   it('tells the status of a serial in decimal and in hex as openssl prints it', async (t) => {

@@ -37,4 +37,15 @@ describe('counted calls', () => {
     counter.count('one more', 1, 3);
     assert.equal(counter.count('first', 1, 4).exceeded, false);
   });
+
+  test('one more would be too many from the last allowed one on until the window ends; asking counts nothing', () => {
+    const counter = new CallCounter();
+    assert.deepEqual([counter.isFull('a', 1, 0), counter.isFull('a', 0, 0)], [false, true]);
+    counter.count('a', 2, 0);
+    assert.equal(counter.isFull('a', 2, 0), false);
+    counter.count('a', 2, 1);
+    assert.deepEqual([counter.isFull('a', 2, 59_999), counter.isFull('a', 2, 60_000)], [true, false]);
+    assert.equal(counter.isFull('b', 2, 0), false);
+    assert.deepEqual(counter.count('a', 2, 60_000), { remaining: 1, reset: 60, exceeded: false });
+  });
 });
