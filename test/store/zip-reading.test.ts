@@ -11,6 +11,9 @@ import { temporaryDirectory } from './records.js';
 
 const LONG = 'a line that is said again and again\n'.repeat(30_000);
 
+/** Begins each entry of the directory. */
+const ENTRY = Buffer.from([0x50, 0x4b, 1, 2]);
+
 const PLAIN = { forceZip64Format: false, comment: '' };
 
 async function written(
@@ -78,6 +81,40 @@ test('one that is cut short or damaged is refused, never read as less', async (t
       (error) => assert.ok(error instanceof ZipError, `byte ${at}: ${error}`),
     );
   }
+});
+
+test('a comment on a file of an archive is passed over', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  await written(path, (zip) => {
+    zip.addBuffer(Buffer.from('first'), 'a.txt', { compress: false });
+    zip.addBuffer(Buffer.from('second'), 'b.txt', { compress: false });
+  });
+  const whole = readFileSync(path);
+  const comment = Buffer.from('a comment on a.txt');
+  const [first, second] = [whole.indexOf(ENTRY), whole.lastIndexOf(ENTRY)];
+  const commented = Buffer.concat([whole.subarray(0, second), comment, whole.subarray(second)]);
+  commented.writeUInt16LE(comment.length, first + 32);
+  commented.writeUInt32LE(whole.readUInt32LE(whole.length - 10) + comment.length, commented.length - 10);
+  writeFileSync(path, commented);
+  assert.deepEqual(await read(path), { 'a.txt': 'first', 'b.txt': 'second' });
+});
+
+test('a directory of an archive that names another place, or is longer than any of ours, is refused', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  await written(path, (zip) => {
+    zip.addBuffer(Buffer.from('first'), 'a.txt', { compress: false });
+    zip.addBuffer(Buffer.from('second'), 'b.txt', { compress: false });
+  });
+  const whole = readFileSync(path);
+  const entry = whole.lastIndexOf(ENTRY);
+  const moved = Buffer.from(whole);
+  moved.writeUInt32LE(moved.readUInt32LE(entry + 42) + 1, entry + 42);
+  writeFileSync(path, moved);
+  await assert.rejects(read(path), { name: 'Error', message: 'b.txt is not where the archive says' });
+  const long = Buffer.from(whole);
+  long.writeUInt32LE((64 << 20) + 1, whole.length - 10);
+  writeFileSync(path, long);
+  await assert.rejects(read(path), { message: 'the directory of the archive is damaged' });
 });
 
 test('a path stands for the files of a directory, of an archive, or for itself', async (t) => {
