@@ -69,6 +69,13 @@ describe('an archive', () => {
     await assert.rejects(read(Buffer.from('\0\0\0\u0002{}')), ArchiveError);
     await assert.rejects(read(Buffer.from('PK\u0003\u0004 a zip file')), ArchiveError);
   });
+
+  it('is refused when a whole file of it is missing, or is there twice', async () => {
+    const both = await archived(file('a', 'first'), file('b', 'second'));
+    const first = (await archived(file('a', 'first'))).length - (await archived()).length;
+    await assert.rejects(read(both.subarray(first)), ArchiveError);
+    await assert.rejects(read(Buffer.concat([both.subarray(0, first), both])), ArchiveError);
+  });
 });
 
 describe('a staged directory', () => {
