@@ -1,5 +1,6 @@
 /** `key create`, `key rotate` and `user create`: through a server, or at the data directory, also before the first start. */
 import { join } from 'node:path';
+import { Arrears } from '../arrears.js';
 import { systemClock } from '../clock.js';
 import { readConfig } from '../config.js';
 import { StartupError } from '../errors.js';
@@ -171,8 +172,13 @@ async function withAccounts<Result>(
   return locked(dataDir, () =>
     withTrail({ dataDir, auditLogDir: join(logDir, 'audit') }, async (audit) => {
       const files = new Folder(join(dataDir, 'auth'));
-      const options = { files, clock: systemClock, operatorToken, audit, firstKey: false, endSessions: () => 0 };
-      return work(await openAccounts(options));
+      const arrears = new Arrears();
+      const none = { firstKey: false, endSessions: () => 0, countSessions: () => 0 };
+      try {
+        return await work(await openAccounts({ files, clock: systemClock, operatorToken, audit, arrears, ...none }));
+      } finally {
+        await arrears.settle();
+      }
     }),
   );
 }

@@ -81,6 +81,11 @@ export class MemorySessionStore implements SessionStore {
     callback();
   }
 
+  /** How many sessions this account has. */
+  countOf(principalId: string): number {
+    return this.#idsOf(principalId).length;
+  }
+
   /** Ends every session of this account, but for one; how many those were. */
   endOf(principalId: string, except?: string): number {
     const ids = this.#idsOf(principalId).filter((id) => id !== except);

@@ -7,6 +7,7 @@ import cookie from '@fastify/cookie';
 import session from '@fastify/session';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import plugin from 'fastify-plugin';
+import { SavedAlready } from '../errors.js';
 import type { Clock } from '../types.js';
 import { basePathOf } from './base-path.js';
 import type { Principal } from './request.js';
@@ -114,8 +115,26 @@ export async function beginSession(
   request.session.stamp = stamp;
 }
 
-/** Lets the session of this request go on after its own account has changed the password. */
-export function keepSession(request: FastifyRequest): void {
+/**
+ * Lets the session of this request go on after its own account has changed the password, also where only its line in the audit
+ * trail is missing.
+ * @param change resolves with null once the password is changed
+ */
+export async function keepSession<Outcome>(
+  request: FastifyRequest,
+  change: Promise<Outcome | null>,
+): Promise<Outcome | null> {
+  try {
+    const outcome = await change;
+    if (outcome === null) renewStamp(request);
+    return outcome;
+  } catch (error) {
+    if (error instanceof SavedAlready) renewStamp(request);
+    throw error;
+  }
+}
+
+function renewStamp(request: FastifyRequest): void {
   const { principalId } = request.session;
   const account = principalId === undefined ? null : request.server.sessions.principal(principalId, request.ip);
   if (account !== null) request.session.stamp = account.stamp;

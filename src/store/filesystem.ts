@@ -132,10 +132,12 @@ export class FilesystemStore implements Store {
     }
   }
 
-  async destroyKey(identifier: Identifier): Promise<void> {
+  async destroyKey(identifier: Identifier, serial?: Serial): Promise<void> {
     const { directories, clock } = this.#parts;
     let failed: unknown = null;
-    await this.#change(identifier, (current) => ({ ...current, has_private_key: false }), {
+    const change: Change = (current) =>
+      serial === undefined || serial === current.serial_number ? { ...current, has_private_key: false } : current;
+    await this.#change(identifier, change, {
       follow: async (record) => {
         await directories.destroyKeys(record, true).catch((error: unknown) => {
           failed = error;

@@ -50,8 +50,11 @@ export interface Store {
    * @throws CertMateError NOT_FOUND, CONFLICT (serial number taken), STORAGE_FULL; whatever `change` throws
    */
   replace(identifier: Identifier, change: Change, files: CertificateFiles): Promise<CertificateRecord>;
-  /** Removes every private key of a certificate, those in its history too, and sets `has_private_key` to false. */
-  destroyKey(identifier: Identifier): Promise<void>;
+  /**
+   * Removes every private key of a certificate, those in its history too, and sets `has_private_key` to false.
+   * @param serial the certificate that is meant: where another one has taken its place since, nothing happens
+   */
+  destroyKey(identifier: Identifier, serial?: Serial): Promise<void>;
   /**
    * A file of a certificate, or of one that a renewal replaced if its serial is given. A private key is not encrypted,
    * however it is stored.

@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import plugin from 'fastify-plugin';
+import { Arrears } from '../../arrears.js';
 import type { Actor, Clock } from '../../types.js';
 import { exportTrail } from './bundle.js';
 import { DenialLog } from './denials.js';
@@ -12,6 +13,8 @@ import type { AuditTrail } from './trail.js';
 declare module 'fastify' {
   interface FastifyInstance {
     auditTrail: AuditTrail;
+    /** Takes lines of changes that are in force and could not be written with them. */
+    arrears: Arrears;
     /** How many calls were denied, by what they were: signing in too often, or access. */
     denied: DenialLog['counts'];
     /** The whole trail as a bundle to take away; that it is taken is recorded. */
@@ -30,6 +33,8 @@ export interface AuditOptions {
   generateKey: () => Promise<KeyObject>;
 }
 
+/** How soon after there is room again what is owed gets written (ms). */
+const SETTLE_EVERY = 2000;
 const MIB = 1024 * 1024;
 /** When the start's own rush is over. */
 const AFTER_START_MS = 60_000;
@@ -42,6 +47,9 @@ export const audit = plugin(
     const auditLogDir = join(logDir, 'audit');
     const trail = await openTrail({ dataDir, auditLogDir, limits, clock, generateKey, log: app.log });
     const denials = new DenialLog(trail, clock);
+    const arrears = new Arrears();
+    const settling = setInterval(() => void arrears.settle(), SETTLE_EVERY).unref();
+    app.decorate('arrears', arrears);
     app.decorate('auditTrail', trail);
     app.decorate('audit', trail);
     app.decorate('exportTrail', (actor: Actor) => exportTrail(trail, actor));
@@ -61,6 +69,8 @@ export const audit = plugin(
     });
     app.addHook('preClose', async () => clearTimeout(first));
     app.addHook('onClose', async () => {
+      clearInterval(settling);
+      await arrears.settle();
       await denials.close().catch((error: unknown) => app.log.error({ err: error }, 'denied calls were not recorded'));
       await trail.close();
     });

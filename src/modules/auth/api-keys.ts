@@ -1,9 +1,10 @@
 /** API keys: bearer tokens with a role. Kept as hashes in `keys.json` (0600); a token itself is seen once, by its maker. */
 import { randomBytes } from 'node:crypto';
+import { type RecordingParts, recordFirst, recordSaved } from '../../arrears.js';
 import { timestamp } from '../../clock.js';
 import { equalHashes, hashToken, newToken } from '../../crypto/tokens.js';
 import { CertMateError } from '../../errors.js';
-import type { Actor, AuditOperation, AuditSink, Clock, Reach, Role, Timestamp } from '../../types.js';
+import type { Actor, AuditEvent, AuditOperation, Reach, Role, Timestamp } from '../../types.js';
 import { assertNoWider, isLimited, type KeyLimits, reachOf } from './key-limits.js';
 import { type ApiKey, keysFile, type StoredKey } from './key-records.js';
 import type { LastUsed } from './last-used.js';
@@ -39,18 +40,18 @@ export interface People {
   readonly hasAdmin: boolean;
 }
 
-export interface ApiKeysOptions {
+export interface ApiKeysOptions extends RecordingParts {
   exclusively: Exclusively;
   files: AccountFiles;
-  clock: Clock;
   operatorToken: string | null;
   people: People;
   lastUsed: LastUsed;
-  audit: AuditSink;
   /** Whether to make an admin key where there has never been one. */
   firstKey: boolean;
   /** Ends the sessions of a key; how many those were. */
   endSessions: (id: string) => number;
+  /** How many sessions a key has. */
+  countSessions: (id: string) => number;
 }
 
 /** A caller who wants another token for a key. */
@@ -184,8 +185,9 @@ export class ApiKeys {
         expires_at: wanted.expires_at,
         hash: hashToken(token),
       };
-      await this.#save([...this.#keys, key]);
-      await this.#record('key_create', key, actor);
+      const change = () => this.#save([...this.#keys, key]);
+      if (actor === null) await change();
+      else await recordFirst(this.#options, event('key_create', key, actor), change);
       return { token, key: this.#shown(key) };
     });
   }
@@ -215,9 +217,10 @@ export class ApiKeys {
       if (caller.kind === 'session' && caller.id === id) assertProven(key, proof);
       const token = newToken();
       const rotated: StoredKey = { ...key, prefix: token.slice(0, SHOWN), hash: hashToken(token) };
-      await this.#save(this.#keys.map((other) => (other === key ? rotated : other)));
+      const line = event('key_rotate', rotated, actor, { sessions_ended: this.#options.countSessions(id) });
+      const keys = this.#keys.map((other) => (other === key ? rotated : other));
+      await recordFirst(this.#options, line, () => this.#save(keys));
       const ended = this.#options.endSessions(id);
-      await this.#record('key_rotate', rotated, actor, { sessions_ended: ended });
       const offspring = this.#keys.filter((other) => this.#descends(other, id)).map((other) => this.#shown(other));
       return { token, key: this.#shown(rotated), ended, offspring };
     });
@@ -260,7 +263,11 @@ export class ApiKeys {
       await this.#save(left);
       this.#options.lastUsed.forget(id);
       const counts = [key, ...offspring].map((gone) => this.#options.endSessions(gone.id));
-      await this.#record('key_delete', key, actor, { sessions_ended: counts.reduce((sum, count) => sum + count, 0) });
+      const ended = counts.reduce((sum, count) => sum + count, 0);
+      if (actor !== null) {
+        const line = event('key_delete', key, actor, { sessions_ended: ended });
+        await recordSaved(this.#options, [line], `The API key ${key.name} is removed`);
+      }
       return shown;
     });
   }
@@ -313,25 +320,24 @@ export class ApiKeys {
       keys.flatMap(({ id, allowed_cidrs: cidrs }) => (cidrs === null ? [] : [[id, new Networks(cidrs)]])),
     );
   }
+}
 
-  async #record(
-    operation: AuditOperation,
-    key: StoredKey,
-    actor: Actor | null,
-    more: Record<string, unknown> = {},
-  ): Promise<void> {
-    if (actor === null) return;
-    const { id, name, role, expires_at, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
-    const limits = isLimited(key) ? { allowed_usages, allowed_identifiers, allowed_cidrs } : {};
-    await this.#options.audit.record({
-      operation,
-      resource_type: 'api_key',
-      resource_id: id,
-      status: 'success',
-      actor,
-      details: { name, role, expires_at, ...limits, ...more },
-    });
-  }
+function event(
+  operation: AuditOperation,
+  key: StoredKey,
+  actor: Actor,
+  more: Record<string, unknown> = {},
+): AuditEvent {
+  const { id, name, role, expires_at, allowed_usages, allowed_identifiers, allowed_cidrs } = key;
+  const limits = isLimited(key) ? { allowed_usages, allowed_identifiers, allowed_cidrs } : {};
+  return {
+    operation,
+    resource_type: 'api_key',
+    resource_id: id,
+    status: 'success',
+    actor,
+    details: { name, role, expires_at, ...limits, ...more },
+  };
 }
 
 function operator(hash: string): TokenHolder {

@@ -30,14 +30,16 @@ const FLUSH_EVERY_MS = 60_000;
 
 export const auth = plugin(
   async (app: FastifyInstance, { dataDir, clock, apiToken: operatorToken }: AuthOptions) => {
-    const { audit, denials, log } = app;
+    const { arrears, audit, denials, log } = app;
     const { keys, users, lastUsed } = await openAccounts({
       files: new Folder(join(dataDir, 'auth')),
       clock,
       operatorToken,
       audit,
+      arrears,
       firstKey: true,
       endSessions: (id, except) => app.sessions.endOf(id, except),
+      countSessions: (id) => app.sessions.countOf(id),
     });
     const admit = (id: string) => app.admitSignIn(id);
     const signIn = new SignIn({ users, keys, audit, denials: denials ?? audit, clock, admit });

@@ -83,11 +83,10 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
     async (request, reply) => {
       const { current_password: current, new_password: next } = request.body;
       const user = userOf(request);
-      const outcome = await signIn.changePassword(user, { current, next }, request.session.sessionId, actorOf(request));
-      if (outcome === null) {
-        keepSession(request);
-        return reply.code(204).send();
-      }
+      const { sessionId } = request.session;
+      const changed = signIn.changePassword(user, { current, next }, sessionId, actorOf(request));
+      const outcome = await keepSession(request, changed);
+      if (outcome === null) return reply.code(204).send();
       if ('wait' in outcome) throw new RateLimitError(outcome.wait);
       const details = [{ path: 'current_password', message: outcome.refusal }];
       throw new CertMateError('VALIDATION_FAILED', `current_password: ${outcome.refusal}`, { details });

@@ -1,9 +1,10 @@
 /** People who sign in with a name and a password. Kept in `users.json` (0600); of a password there is only its hash. */
 import { randomBytes } from 'node:crypto';
+import { type RecordingParts, recordFirst, recordSaved } from '../../arrears.js';
 import { timestamp } from '../../clock.js';
 import { hashPassword, verifyPassword } from '../../crypto/passwords.js';
 import { CertMateError } from '../../errors.js';
-import type { Actor, AuditOperation, AuditSink, Clock, Role } from '../../types.js';
+import type { Actor, AuditEvent, AuditOperation, Role } from '../../types.js';
 import type { LastUsed } from './last-used.js';
 import { assertGoodPassword, randomPassword } from './password-rules.js';
 import {
@@ -18,18 +19,18 @@ import {
 } from './records.js';
 import { isAdmin, type NewUser, type StoredUser, type User, type UserChange, usersFile } from './user-records.js';
 
-export interface UsersOptions {
+export interface UsersOptions extends RecordingParts {
   exclusively: Exclusively;
   files: AccountFiles;
-  clock: Clock;
   lastUsed: LastUsed;
-  audit: AuditSink;
   /** Whether something else acts under this name. */
   isTaken: (name: string) => boolean;
   /** Whether a caller is limited to less than everything. */
   isLimited: (id: string) => boolean;
   /** Ends the sessions of a user, but for one; how many those were. */
   endSessions: (id: string, except?: string) => number;
+  /** How many sessions a user has. */
+  countSessions: (id: string) => number;
 }
 
 const FILE = 'users.json';
@@ -119,8 +120,8 @@ export class Users {
         password_changed_at: now,
         password_hash: secret.hash,
       };
-      await this.#save([...this.#users, user]);
-      await this.#record('user_create', user, actor, { role });
+      const line = event('user_create', user, actor, { role });
+      await recordFirst(this.#options, line, () => this.#save([...this.#users, user]));
       return { user: this.#shown(user), password: secret.made };
     });
   }
@@ -155,15 +156,24 @@ export class Users {
         disabled: disabled ?? current.disabled,
         ...(secret === null ? {} : this.#passwordFields(secret.hash, true)),
       };
-      await this.#replace(current, user);
-      const ended = this.#options.endSessions(id);
-      await this.#record('user_update', user, actor, {
+      const users = this.#with(current, user);
+      const line = event('user_update', user, actor, {
         ...(role === undefined ? {} : { role, previous_role: current.role }),
         ...(disabled === undefined ? {} : { disabled }),
         ...(secret === null ? {} : { new_password: true }),
-        sessions_ended: ended,
+        sessions_ended: this.#options.countSessions(id),
       });
-      return { user: this.#shown(user), password: secret?.made ?? null };
+      const change = async () => {
+        await this.#save(users);
+        this.#options.endSessions(id);
+      };
+      const password = secret?.made ?? null;
+      if (password !== null) await recordFirst(this.#options, line, change);
+      else {
+        await change();
+        await recordSaved(this.#options, [line], `The user ${name} is changed`);
+      }
+      return { user: this.#shown(user), password };
     });
   }
 
@@ -198,9 +208,10 @@ export class Users {
         throw new CertMateError('CONFLICT', 'The password was changed by somebody else a moment ago. Sign in again.');
       }
       const user = { ...present, ...this.#passwordFields(hash, false) };
-      await this.#replace(present, user);
+      await this.#save(this.#with(present, user));
       const ended = this.#options.endSessions(id, session);
-      await this.#record('password_change', user, actor, { sessions_ended: ended });
+      const line = event('password_change', user, actor, { sessions_ended: ended });
+      await recordSaved(this.#options, [line], 'The password is changed');
     });
     return true;
   }
@@ -213,11 +224,12 @@ export class Users {
     this.#assertUnlimited(maker);
     return this.#options.exclusively(async () => {
       const user = this.#present(id);
-      await this.#replace(user, null);
+      await this.#save(this.#with(user, null));
       const ended = this.#options.endSessions(id);
       const shown = this.#shown(user);
       this.#options.lastUsed.forget(id);
-      await this.#record('user_delete', user, actor, { role: user.role, sessions_ended: ended });
+      const line = event('user_delete', user, actor, { role: user.role, sessions_ended: ended });
+      await recordSaved(this.#options, [line], `The user ${user.name} is removed`);
       return shown;
     });
   }
@@ -227,7 +239,8 @@ export class Users {
     this.#assertUnlimited(maker);
     const user = this.#present(id);
     const ended = this.#options.endSessions(id);
-    await this.#record('session_end', user, actor, { sessions_ended: ended });
+    const line = event('session_end', user, actor, { sessions_ended: ended });
+    await recordSaved(this.#options, [line], `The sessions of ${user.name} are ended`);
     return ended;
   }
 
@@ -258,12 +271,13 @@ export class Users {
     return { password_hash: hash, must_change_password: mustChange, password_changed_at: now };
   }
 
-  async #replace(current: StoredUser, next: StoredUser | null): Promise<void> {
+  /** The users with one changed, or removed. @throws CertMateError CONFLICT for the last administrator */
+  #with(current: StoredUser, next: StoredUser | null): StoredUser[] {
     const users = this.#users.flatMap((user) => (user === current ? (next ?? []) : user));
     if (isAdmin(current) && !users.some(isAdmin)) {
       throw new CertMateError('CONFLICT', 'This is the last user who is an administrator. Make another one first.');
     }
-    await this.#save(users);
+    return users;
   }
 
   async #save(users: readonly StoredUser[]): Promise<void> {
@@ -274,20 +288,20 @@ export class Users {
   #shown({ password_hash: _hash, ...user }: StoredUser): User {
     return { ...user, last_login_at: this.#options.lastUsed.of(user.id) };
   }
+}
 
-  async #record(
-    operation: AuditOperation,
-    { id, name }: StoredUser,
-    actor: Actor,
-    details: Record<string, unknown>,
-  ): Promise<void> {
-    await this.#options.audit.record({
-      operation,
-      resource_type: 'user',
-      resource_id: id,
-      status: 'success',
-      actor,
-      details: { name, ...details },
-    });
-  }
+function event(
+  operation: AuditOperation,
+  { id, name }: StoredUser,
+  actor: Actor,
+  details: Record<string, unknown>,
+): AuditEvent {
+  return {
+    operation,
+    resource_type: 'user',
+    resource_id: id,
+    status: 'success',
+    actor,
+    details: { name, ...details },
+  };
 }

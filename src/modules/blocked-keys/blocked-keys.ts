@@ -4,13 +4,14 @@
  */
 import { createHash, createPublicKey } from 'node:crypto';
 import { z } from 'zod';
+import { type RecordingParts, recordSaved } from '../../arrears.js';
 import { timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { readCertificate } from '../../pki/certificate.js';
 import { decodePem } from '../../pki/pem.js';
 import { takeApart } from '../../pki/request.js';
 import { neverWithout, VersionedFile, type VersionedFiles } from '../../store/versioned-file.js';
-import type { Actor, AuditSink, CertificateRecord, Clock, Identifier, Timestamp } from '../../types.js';
+import type { Actor, AuditEvent, CertificateRecord, Identifier, Timestamp } from '../../types.js';
 import type { BlockRequest } from './schema.js';
 
 const listed = z.record(
@@ -42,11 +43,9 @@ export interface BlockedKey {
   blocked_by: string | null;
 }
 
-export interface BlockedKeyParts {
+export interface BlockedKeyParts extends RecordingParts {
   /** Where `blocked-keys.json` is. */
   files: VersionedFiles;
-  audit: AuditSink;
-  clock: Clock;
 }
 
 export class BlockedKeys {
@@ -149,14 +148,19 @@ export class BlockedKeys {
   }
 
   async #record(change: 'blocked' | 'unblocked', key: string, actor: Actor): Promise<void> {
-    await this.#parts.audit.record({
+    const line: AuditEvent = {
       operation: 'settings_update',
       resource_type: 'settings',
       resource_id: 'blocked_keys',
       status: 'success',
       actor,
       details: { [change]: key },
-    });
+    };
+    await recordSaved(
+      this.#parts,
+      [line],
+      change === 'blocked' ? 'The key is blocked' : 'The key is no longer blocked',
+    );
   }
 
   #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -11,8 +11,9 @@ declare module 'fastify' {
 
 export const blockedKeysPlugin = plugin(
   async (app) => {
-    const { audit, clock, config, store } = app;
-    const keys = await BlockedKeys.open({ files: new Folder(config.dataDir), audit, clock }, store.inventory.records());
+    const { arrears, audit, clock, config, store } = app;
+    const parts = { files: new Folder(config.dataDir), audit, arrears, clock };
+    const keys = await BlockedKeys.open(parts, store.inventory.records());
     store.subscribe((record) => keys.note(record));
     app.decorate('blockedKeys', keys);
   },

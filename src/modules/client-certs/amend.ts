@@ -1,6 +1,6 @@
 /** Changing what is said about a certificate; what it says itself never changes. */
+import { recordSaved } from '../../arrears.js';
 import type { Actor, AuditEvent, Identifier } from '../../types.js';
-import { recordSaved } from './arrears.js';
 import { findRecord, type LifecycleParts } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { assertPresent } from './revocation.js';

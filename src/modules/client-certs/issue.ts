@@ -1,12 +1,13 @@
 /** Issuing: request → profile → key → TBS → check → signature → store → audit. */
+
 import { randomBytes } from 'node:crypto';
+import { recordSaved } from '../../arrears.js';
 import { subjectTextOf } from '../../certificate-record.js';
 import { timestamp } from '../../clock.js';
 import type { Dropped } from '../../dropped-from-csr.js';
 import { formatGeneralName } from '../../pki/general-names.js';
 import { newSerial } from '../../pki/serial.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, Serial } from '../../types.js';
-import { recordSaved } from './arrears.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { certify } from './certify.js';
 import { droppedFrom, droppedOf } from './dropped.js';

@@ -99,6 +99,8 @@ export interface LifecycleParts {
   audit: AuditSink;
   /** Takes what belongs to a saved change and cannot be written now. */
   arrears: { owe(work: () => Promise<unknown>): void };
+  /** Takes the destruction of private keys that could not be removed now. */
+  undestroyed: { owe(work: () => Promise<unknown>): void };
   clock: Clock;
   urls: RelyingPartyUrls;
   /** The key to make where neither a request nor its profile says which. May be another one each time. */

@@ -1,8 +1,8 @@
 /** Joins store, CA, keys, CRL and audit to the life of client certificates, offered as `app.certificates`. */
 import plugin from 'fastify-plugin';
+import { Arrears } from '../../arrears.js';
 import { relyingPartyUrls } from '../../relying-party-urls.js';
 import { longestPause } from '../../scheduler.js';
-import { Arrears } from './arrears.js';
 import { CertificateBundles } from './bundles.js';
 import { CertificateLifecycle } from './lifecycle.js';
 import { RequestReader } from './request-reader.js';
@@ -14,19 +14,21 @@ declare module 'fastify' {
   }
 }
 
-/** How soon after there is room again what is owed gets written (ms). */
+/** How soon a key that could not be destroyed is tried again (ms). */
 const SETTLE_EVERY = 2000;
 
 export const clientCertsPlugin = plugin(
   async (app) => {
-    const { audit, authority, blockedKeys, clock, config, crl, keys, metrics, profiles, settings, store } = app;
+    const { arrears, audit, authority, blockedKeys, clock, config, crl, keys, metrics, profiles, settings, store } =
+      app;
     const requests = new RequestReader();
     app.addHook('onClose', () => requests.close());
-    const arrears = new Arrears();
-    const settling = setInterval(() => void arrears.settle(), SETTLE_EVERY).unref();
+    // Apart from the lines: a file that can never be removed must not hold them up.
+    const undestroyed = new Arrears();
+    const settling = setInterval(() => void undestroyed.settle(), SETTLE_EVERY).unref();
     app.addHook('onClose', async () => {
       clearInterval(settling);
-      await arrears.settle();
+      await undestroyed.settle();
     });
     app.decorate(
       'certificates',
@@ -39,6 +41,7 @@ export const clientCertsPlugin = plugin(
         crl,
         audit,
         arrears,
+        undestroyed,
         clock,
         urls: relyingPartyUrls(config.relyingPartyUrl),
         get defaultKeyType() {

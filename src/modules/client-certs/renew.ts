@@ -1,4 +1,5 @@
 /** Renewing: a new certificate under the same identifier, for the same holder. */
+import { recordSaved } from '../../arrears.js';
 import { timestamp } from '../../clock.js';
 import { CertMateError } from '../../errors.js';
 import { type Certificate, readCertificate } from '../../pki/certificate.js';
@@ -8,7 +9,6 @@ import { type PublicKeyFacts, publicKeyFacts } from '../../pki/keys.js';
 import { OID } from '../../pki/oids.js';
 import { decodePem } from '../../pki/pem.js';
 import type { Actor, AuditEvent, CertificateRecord, Identifier, KeyType, ReplacedCertificate } from '../../types.js';
-import { recordSaved } from './arrears.js';
 import { type CertifiedKey, keyMadeHere, keyOfRequest } from './certified-key.js';
 import { type CertifiedFacts, certify } from './certify.js';
 import { droppedFrom } from './dropped.js';

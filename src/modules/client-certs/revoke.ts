@@ -1,6 +1,6 @@
 /** Revoking and releasing: when they answer, OCSP and a published CRL say so. */
+import { followsLater, recordSaved } from '../../arrears.js';
 import type { Actor, AuditEvent, AuditOperation, CertificateRecord, Identifier, Serial } from '../../types.js';
-import { followsLater, recordSaved } from './arrears.js';
 import { findRecord, type LifecycleParts, stopwatch } from './parts.js';
 import { type CertificateResource, resourceOf } from './resource.js';
 import { changedSerials, type RevocationRequest, released, revokedSerial } from './revocation.js';

@@ -94,11 +94,9 @@ export const signInRoutes: FastifyPluginAsync<SignInParts> = async (app, { signI
     if (next !== repeated) return again(400, { repeated_password: 'This is not the same as the new password.' });
     try {
       const { sessionId } = request.session;
-      const outcome = await signIn.changePassword(callerOf(request), { current, next }, sessionId, actorOf(request));
-      if (outcome === null) {
-        keepSession(request);
-        return await reply.flash(CHANGED).redirect(LIST_PATH, 303);
-      }
+      const changed = signIn.changePassword(callerOf(request), { current, next }, sessionId, actorOf(request));
+      const outcome = await keepSession(request, changed);
+      if (outcome === null) return await reply.flash(CHANGED).redirect(LIST_PATH, 303);
       if ('wait' in outcome) return again(429, { current_password: waiting(reply, outcome.wait) });
       return again(400, { current_password: outcome.refusal });
     } catch (error) {

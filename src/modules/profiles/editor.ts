@@ -1,15 +1,15 @@
 /** Changes profiles of the operator's own, and has the audit trail tell who did it. */
+import { type RecordingParts, recordSaved } from '../../arrears.js';
 import { CertMateError } from '../../errors.js';
-import type { Actor, AuditSink } from '../../types.js';
+import type { Actor, AuditEvent } from '../../types.js';
 import type { Profile } from './profile.js';
 import { type ProfileRules, profileParams, profileRules } from './schema.js';
 
-export interface EditorParts {
+export interface EditorParts extends RecordingParts {
   profiles: {
     put(name: string, rules: ProfileRules): Promise<{ profile: Profile; created: boolean }>;
     remove(name: string): Promise<void>;
   };
-  audit: AuditSink;
 }
 
 export class ProfileEditor {
@@ -39,24 +39,26 @@ export class ProfileEditor {
       throw new CertMateError('VALIDATION_FAILED', `${first?.path}: ${first?.message}`, { details: wrong });
     }
     const result = await this.#parts.profiles.put(name, checked.data);
-    await this.#record(name, actor, { action: result.created ? 'create' : 'replace', rules: checked.data });
+    const details = { action: result.created ? 'create' : 'replace', rules: checked.data };
+    await this.#record(name, actor, details, `The profile ${name} is saved`);
     return result;
   }
 
   /** Removes one. @throws CertMateError NOT_FOUND; CONFLICT a built-in one stays */
   async remove(name: string, actor: Actor): Promise<void> {
     await this.#parts.profiles.remove(name);
-    await this.#record(name, actor, { action: 'remove' });
+    await this.#record(name, actor, { action: 'remove' }, `The profile ${name} is removed`);
   }
 
-  #record(name: string, actor: Actor, details: Record<string, unknown>): Promise<void> {
-    return this.#parts.audit.record({
+  #record(name: string, actor: Actor, details: Record<string, unknown>, saved: string): Promise<void> {
+    const line: AuditEvent = {
       operation: 'settings_update',
       resource_type: 'settings',
       resource_id: `profile:${name}`,
       status: 'success',
       actor,
       details,
-    });
+    };
+    return recordSaved(this.#parts, [line], saved);
   }
 }

@@ -14,9 +14,10 @@ declare module 'fastify' {
 
 export const profilesPlugin = plugin(
   async (app) => {
-    const profiles = await Profiles.open(new Folder(join(app.config.dataDir, 'profiles')));
+    const { arrears, audit, clock, config } = app;
+    const profiles = await Profiles.open(new Folder(join(config.dataDir, 'profiles')));
     app.decorate('profiles', profiles);
-    app.decorate('profileEditor', new ProfileEditor({ profiles, audit: app.audit }));
+    app.decorate('profileEditor', new ProfileEditor({ profiles, audit, arrears, clock }));
   },
   { name: 'profiles', fastify: '5.x', dependencies: ['foundation', 'audit'] },
 );

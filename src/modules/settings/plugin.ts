@@ -18,7 +18,7 @@ export interface SettingsOptions {
 
 export const settingsPlugin = plugin(
   async (app, { rateLimits }: SettingsOptions) => {
-    const { audit, config } = app;
+    const { arrears, audit, clock, config } = app;
     const usual = readConfig({});
     const settings = await Settings.open({
       files: new Folder(config.dataDir),
@@ -33,6 +33,8 @@ export const settingsPlugin = plugin(
         ...(config.defaultKeyType === usual.defaultKeyType ? [] : ['issuance.default_key_type']),
       ],
       audit,
+      arrears,
+      clock,
     });
     app.decorate('settings', settings);
   },

@@ -1,4 +1,5 @@
 /** The settings in force: what an administrator has set, over what the environment says, over the defaults. */
+import { type RecordingParts, recordSaved } from '../../arrears.js';
 import { CertMateError } from '../../errors.js';
 import {
   type Fields,
@@ -7,7 +8,7 @@ import {
   VersionedFile,
   type VersionedFiles,
 } from '../../store/versioned-file.js';
-import type { Actor, AuditSink } from '../../types.js';
+import type { Actor, AuditEvent } from '../../types.js';
 import {
   NAMES,
   type SettingsChange,
@@ -18,14 +19,13 @@ import {
   storedSettings,
 } from './schema.js';
 
-export interface SettingsParts {
+export interface SettingsParts extends RecordingParts {
   /** Where `settings.json` is. */
   files: VersionedFiles;
   /** What holds where nothing is set. */
   defaults: SettingsValues;
   /** Those of the defaults that the environment gives: `renewal.cron`. */
   fromEnvironment: readonly string[];
-  audit: AuditSink;
 }
 
 type Section = keyof SettingsValues;
@@ -101,7 +101,7 @@ export class Settings {
 
   /**
    * Changes what `change` (a SettingsChange) names: on disk, in force and in the audit trail when this resolves. If it
-   * cannot be written, nothing has changed.
+   * cannot be written, nothing has changed; if only its line cannot, the error says so and the line follows.
    * @returns each setting that is set otherwise than before, with its value then and now
    * @throws CertMateError VALIDATION_FAILED with the path of each field that is wrong, STORAGE_FULL
    */
@@ -116,14 +116,15 @@ export class Settings {
     if (changed.length === 0) return [];
     await settingsFile.write(this.#parts.files, FILE, withoutEmpty(set));
     this.#obey(set);
-    await this.#parts.audit.record({
+    const line: AuditEvent = {
       operation: 'settings_update',
       resource_type: 'settings',
       resource_id: null,
       status: 'success',
       actor,
       details: { changes: Object.fromEntries(changed.map(({ setting, ...values }) => [setting, values])) },
-    });
+    };
+    await recordSaved(this.#parts, [line], 'The settings are changed');
     return changed;
   }
 

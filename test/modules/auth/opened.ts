@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { Arrears } from '../../../src/arrears.js';
 import { timestamp } from '../../../src/clock.js';
 import { openAccounts } from '../../../src/modules/auth/open-accounts.js';
 import { SignIn } from '../../../src/modules/auth/sign-in.js';
@@ -56,19 +57,22 @@ export async function openFolder(t: TestContext, people: Readonly<Record<string,
       lines.push(event);
     },
   };
+  const arrears = new Arrears();
   const open = () =>
     openAccounts({
       files: new Folder(path),
       clock,
       operatorToken: null,
       audit,
+      arrears,
       firstKey: false,
       endSessions: (id, except) => {
         ended.push(except === undefined ? id : `${id} but ${except}`);
         return 1;
       },
+      countSessions: () => 1,
     });
   const accounts = await open();
   const signIn = new SignIn({ ...accounts, audit, denials: audit, clock, admit: () => 0 });
-  return { path, clock, lines, ended, trail, open, signIn, ...accounts };
+  return { path, clock, lines, ended, trail, arrears, open, signIn, ...accounts };
 }

@@ -32,8 +32,8 @@ describe('changes of the list of blocked keys at the same time', () => {
       outcomes.map(({ status }) => status),
       ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
     );
-    const { clock, audit } = app;
-    const again = await BlockedKeys.open({ files: new Folder(config.dataDir), audit, clock }, []);
+    const { arrears, clock, audit } = app;
+    const again = await BlockedKeys.open({ files: new Folder(config.dataDir), audit, arrears, clock }, []);
     for (const same of [keys, again]) {
       assert.deepEqual(
         same.list().map(({ public_key_sha256 }) => public_key_sha256),

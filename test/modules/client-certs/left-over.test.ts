@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { Arrears, followsLater, recordSaved } from '../../../src/arrears.js';
 import { CertMateError, SavedAlready } from '../../../src/errors.js';
-import { Arrears, followsLater, recordSaved } from '../../../src/modules/client-certs/arrears.js';
 import type { AuditEvent } from '../../../src/types.js';
 import { build, MovedClock, testConfig } from '../../build.js';
 import { FileCalls } from '../../file-calls.js';
@@ -81,13 +81,19 @@ describe('a key that could not be destroyed with its certificate', () => {
   for (const [what, code] of [
     ['on a full disk', 'ENOSPC'],
     ['where its file may not be removed', 'EACCES'],
+    ['where the disk fails', 'EIO'],
   ] as const) {
     it(`is told of and recorded, ${what}, and is destroyed before the server has closed`, async (t) => {
       const { app, issue, remove, ocsp, crl, calls, audit, config } = await watched(t);
       const { serial_number } = await issue({ identifier: 'alice' });
       const key = join(config.dataDir, 'certs/client/api-mtls/alice/cert.key');
       const failing = calls.fail(({ name, path }) => name === 'unlink' && path === key, code);
-      assert.equal((await remove('alice')).status, 500);
+      const { status, body } = await remove('alice');
+      assert.deepEqual([status, body.code], [503, 'UNAVAILABLE']);
+      assert.match(
+        body.message,
+        /^The certificate is deleted and revoked, but .*: its private key is destroyed as soon as/,
+      );
       assert.ok(failing.count > 0);
       assert.ok(existsSync(key));
       assert.deepEqual(

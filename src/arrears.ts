@@ -2,12 +2,19 @@
  * What belongs to a change that is in force and could not be written with it, such as its line in the audit trail on a full disk:
  * kept until it can be, in the order in which it came.
  */
-import { timestamp } from '../../clock.js';
-import { CertMateError, SavedAlready } from '../../errors.js';
-import type { AuditEvent } from '../../types.js';
-import type { LifecycleParts } from './parts.js';
+import { timestamp } from './clock.js';
+import { CertMateError, SavedAlready } from './errors.js';
+import type { AuditEvent, AuditSink, Clock } from './types.js';
 
 type Work = () => Promise<unknown>;
+
+/** What records the line of a change, now or as soon as that is possible. */
+export interface RecordingParts {
+  audit: AuditSink;
+  /** Takes what belongs to a saved change and cannot be written now. */
+  arrears: { owe(work: Work): void };
+  clock: Clock;
+}
 
 export class Arrears {
   readonly #owed: Work[] = [];
@@ -44,7 +51,7 @@ export class Arrears {
  * @throws CertMateError STORAGE_FULL, UNAVAILABLE: says that it has happened all the same
  */
 export async function recordSaved(
-  { audit, arrears, clock }: Pick<LifecycleParts, 'audit' | 'arrears' | 'clock'>,
+  { audit, arrears, clock }: RecordingParts,
   events: readonly AuditEvent[],
   saved: string,
 ): Promise<void> {
@@ -59,6 +66,26 @@ export async function recordSaved(
       arrears.owe(() => audit.record({ ...event, details: { ...event.details, happened_at: happened } }));
   }
   if (failure !== null) throw followsLater(saved, 'the line in the audit trail follows', failure);
+}
+
+/**
+ * Records the line of a change whose answer holds a secret that is kept nowhere, and makes the change then: without the line
+ * nothing has changed, so that nobody loses the secret to an error. A change that fails after its line leaves one that says so.
+ * @throws what recording the line throws; what `change` throws
+ */
+export async function recordFirst<Result>(
+  { audit, arrears }: Pick<RecordingParts, 'audit' | 'arrears'>,
+  event: AuditEvent,
+  change: () => Promise<Result>,
+): Promise<Result> {
+  await audit.record(event);
+  try {
+    return await change();
+  } catch (error) {
+    const failed: AuditEvent = { ...event, status: 'failure', error: 'it could not be saved' };
+    await audit.record(failed).catch(() => arrears.owe(() => audit.record(failed)));
+    throw error;
+  }
 }
 
 function canFollow(error: unknown): error is CertMateError {
