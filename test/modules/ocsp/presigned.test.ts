@@ -5,6 +5,7 @@ import { Periods } from '../../../src/modules/ocsp/period.js';
 import { Presigned, PresignedAnswers } from '../../../src/modules/ocsp/presigned.js';
 import { GOOD } from '../../../src/modules/ocsp/serial-state.js';
 import { Tallies } from '../../../src/modules/ocsp/tallies.js';
+import { readOcspResponse } from '../../../src/pki/ocsp-client.js';
 import { alone, START } from './responder-alone.js';
 
 type Signer = Awaited<ReturnType<typeof alone>>['responder']['delegate'];
@@ -97,5 +98,45 @@ describe('answers that are kept', () => {
     const other = signedAt(1);
     kept.put(request(2), other);
     assert.deepEqual([...shared, other.sharesSecond], [false, true, false, false]);
+  });
+});
+
+describe('a kept answer', () => {
+  test('that begins in the future, because the clock was set back, is signed again', async (t) => {
+    const { states, clock, ask } = await alone(t);
+    states.set('1', GOOD);
+    const first = await ask('1');
+    clock.advance(-60);
+    assert.deepEqual((await ask('1')).tbs, first.tbs, 'it holds from a minute before on');
+    clock.advance(-1);
+    const again = await ask('1');
+    assert.notDeepEqual(again.tbs, first.tbs);
+    assert.ok(again.thisUpdate <= clock.now() && again.producedAt <= clock.now());
+  });
+
+  test('leaves until half its life is over, and is signed again then', async (t) => {
+    const { states, clock, ask } = await alone(t, { hours: 10 });
+    states.set('1', GOOD);
+    const first = await ask('1');
+    clock.advance(5 * 3600 - 1);
+    assert.deepEqual((await ask('1')).tbs, first.tbs);
+    clock.advance(1);
+    assert.notDeepEqual((await ask('1')).tbs, first.tbs);
+  });
+
+  test('of the signer before does not leave by its path either', async (t) => {
+    const { responder, states, clock, request } = await alone(t);
+    states.set('1', GOOD);
+    const path = `/${encodeURIComponent(request('1').toString('base64'))}`;
+    const signer = async () => {
+      const { text } = await responder.respondToPath(path, clock.now(), () => true);
+      return readOcspResponse(Buffer.from(text, 'latin1')).responder ?? assert.fail();
+    };
+    clock.advance(48 * 3600 - 60);
+    const before = await signer();
+    clock.advance(60);
+    await responder.rotateIfDue();
+    const after = await signer();
+    assert.ok(after.equals(responder.delegate.certificate) && !after.equals(before));
   });
 });
