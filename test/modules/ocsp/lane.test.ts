@@ -124,6 +124,17 @@ describe('an OCSP request gets the same answer on both ways:', () => {
     assert.equal(head.body.length, 0);
   });
 
+  test('a POST is answered whatever the caller has: 304 is for GET and HEAD (RFC 9110 §13.1.2)', async (t) => {
+    const { app, issue } = await build(t);
+    const payload = ocspRequest([certId(app.authority.certificate, (await issue())['serial_number'] ?? '')]);
+    const post = (headers: Record<string, string> = {}) =>
+      app.inject({ method: 'POST', url: '/api/ocsp', payload, headers: { ...TYPE, ...headers } });
+    const { etag } = (await post()).headers;
+    const again = await post({ 'if-none-match': String(etag) });
+    assert.equal(again.statusCode, 200);
+    assert.ok(again.rawPayload.length > 0);
+  });
+
   test('a path asked for again and again tells of each change at once', async (t) => {
     const built = await listening(t);
     const { app, call, issue } = built;

@@ -124,6 +124,21 @@ describe('a kept answer', () => {
     assert.notDeepEqual((await ask('1')).tbs, first.tbs);
   });
 
+  test('that is signed again in the background goes the next time, unless somebody has asked for it since', async (t) => {
+    const { responder, states, clock, ask } = await alone(t, { hours: 10 });
+    states.set('1', GOOD).set('2', GOOD);
+    await ask('1');
+    await ask('2');
+    const inTime = 4 * 3600;
+    clock.advance(inTime);
+    await responder.refresh();
+    assert.equal(responder.kept, 2);
+    await ask('2');
+    clock.advance(inTime);
+    await responder.refresh();
+    assert.equal(responder.kept, 1);
+  });
+
   test('of the signer before does not leave by its path either', async (t) => {
     const { responder, states, clock, request } = await alone(t);
     states.set('1', GOOD);
