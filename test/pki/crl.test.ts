@@ -14,6 +14,7 @@ import {
 } from '../../src/pki/crl.js';
 import { assertDer, bitString, contextExplicit, DerError, integer, sequence, time } from '../../src/pki/der.js';
 import { crlNumber, type Extension, encodeExtensions, reasonCode } from '../../src/pki/extensions.js';
+import { readForeignCrl } from '../../src/pki/foreign-crl.js';
 import { encodeName } from '../../src/pki/names.js';
 import { OID } from '../../src/pki/oids.js';
 import { encodePem } from '../../src/pki/pem.js';
@@ -288,6 +289,21 @@ test('a CRL that does not say all that a full one says is refused: a delta, one 
   }
   const harmless = { oid: '1.2.3.4', critical: false, value: integer(1) };
   assert.equal(readCrl(written({ extensions: [harmless, crlNumber(7n)] })).number, 7n);
+});
+
+test('a CRL of another program says nothing of what it does not list if it is a delta, of limited scope, or not understood', () => {
+  const isComplete = (...extensions: Extension[]) => readForeignCrl(written({ extensions })).isComplete;
+  const harmless = { oid: '1.2.3.4', critical: false, value: integer(1) };
+  assert.equal(isComplete(crlNumber(7n), harmless), true);
+  assert.equal(isComplete(crlNumber(7n), critical(OID.deltaCrlIndicator)), false, 'a delta');
+  assert.equal(isComplete({ ...critical(OID.deltaCrlIndicator), critical: false }), false, 'a delta that hides it');
+  assert.equal(isComplete(critical('1.2.3.4')), false, 'a critical extension that is not known');
+  const scope = (...fields: Buffer[]) => critical(OID.issuingDistributionPoint, sequence(...fields));
+  const flag = (tag: number) => Buffer.from([tag, 1, 0xff]);
+  assert.equal(isComplete(scope()), true);
+  assert.equal(isComplete(scope(flag(0x81))), true, 'user certificates only');
+  for (const tag of [0x82, 0x83, 0x84, 0x85]) assert.equal(isComplete(scope(flag(tag))), false, tag.toString(16));
+  assert.equal(isComplete(critical(OID.issuingDistributionPoint, Buffer.from('05', 'hex'))), false, 'not to be read');
 });
 
 test('a CRL without number, with a negative one, of another version, or that contradicts itself is refused', () => {

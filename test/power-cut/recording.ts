@@ -65,7 +65,8 @@ interface Change {
   readonly name: string;
   /** Null if the name was taken away. */
   readonly item: Item | null;
-  durable: boolean;
+  /** What takes a name and gives another does both or neither. */
+  readonly call: { durable: boolean };
 }
 
 /** How much of what was not synced is on the disk all the same. */
@@ -147,8 +148,9 @@ class Disk {
       case 'link': {
         const item = this.#find(entry.path);
         if (item === undefined) return;
-        this.#name(entry.to, item);
-        if (entry.what === 'rename') this.#name(entry.path, null);
+        const call = { durable: false };
+        this.#name(entry.to, item, call);
+        if (entry.what === 'rename') this.#name(entry.path, null, call);
         return;
       }
       case 'gone':
@@ -170,7 +172,7 @@ class Disk {
         const sync = this.#syncs.get(entry.id);
         if (sync === undefined) return;
         if (sync.copy !== null) sync.item.copies.push(sync.copy);
-        for (const change of sync.changes) change.durable = true;
+        for (const { call } of sync.changes) call.durable = true;
       }
     }
   }
@@ -190,11 +192,11 @@ class Disk {
   }
 
   write(luck: Luck, place: string, into: string, next: (item: Item) => string | null): void {
-    const pending = this.#changes.filter(({ durable }) => !durable);
+    const pending = [...new Set(this.#changes.map(({ call }) => call).filter(({ durable }) => !durable))];
     const kept = new Set(pending.slice(0, Math.round(pending.length * luck.names)));
     const names = new Map<Item, Map<string, Item>>();
     for (const change of this.#changes) {
-      if (!change.durable && !kept.has(change)) continue;
+      if (!change.call.durable && !kept.has(change.call)) continue;
       const inside = names.get(change.directory) ?? new Map<string, Item>();
       names.set(change.directory, inside);
       if (change.item === null) inside.delete(change.name);
@@ -233,13 +235,13 @@ class Disk {
     return item;
   }
 
-  #name(path: string, item: Item | null): void {
+  #name(path: string, item: Item | null, call = { durable: false }): void {
     const directory = this.#find(dirname(path));
     // Outside of what is recorded.
     if (directory?.names === undefined || directory.names === null) return;
     const name = basename(path);
     if (item === null) directory.names.delete(name);
     else directory.names.set(name, item);
-    this.#changes.push({ directory, name, item, durable: false });
+    this.#changes.push({ directory, name, item, call });
   }
 }
