@@ -325,6 +325,31 @@ describe('a connection in the lane', () => {
     assert.equal(bodies(impatient.heard.text).length, FLOOD + 2);
   });
 
+  test('reads on after an answer that it waited for, also where more came meanwhile than it takes ahead', async (t) => {
+    const { take, release } = slowly();
+    const { port, served } = await listening(t, take);
+    const { socket, heard } = await open(t, port);
+    const { localPort = 0 } = socket;
+    socket.write(get('/slow'));
+    await until(() => release.length === 1, 'the slow one to be taken');
+    socket.write(octets(get(`/${'x'.repeat(3000)}`).repeat(24)));
+    await until(() => served.get(localPort)?.isPaused() === true, 'the server to take no more ahead');
+    release[0]?.();
+    await until(() => bodies(heard.text).length === 25, 'what came meanwhile to be answered');
+    socket.write(get('/end'));
+    await until(() => heard.tail.endsWith('GET /end null '), 'what comes later to be answered');
+  });
+
+  test('that has become Node’s is left to it when the lane closes', async (t) => {
+    const { port, lane, toNode } = await listening(t, viaLane);
+    const { socket, heard } = await open(t, port);
+    socket.write('POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab');
+    await until(() => toNode() === 1, 'Node to have the request');
+    lane?.close();
+    socket.write('cd');
+    await until(() => heard.text.endsWith('POST /ask null abcd'), 'Node to answer');
+  });
+
   test('is closed when nothing comes, before the first request and after it', async (t) => {
     const quick = { ...PATIENCE, headers: 150, keepAlive: 300 };
     const { port } = await listening(t, viaLane, quick);

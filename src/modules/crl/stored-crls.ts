@@ -2,7 +2,7 @@
 
 import { type KeyObject, verify } from 'node:crypto';
 import { join } from 'node:path';
-import { whenSigned } from '../../clock.js';
+import { secondsAfter, whenSigned } from '../../clock.js';
 import { type CertificateList, type CrlEntry, readCrl } from '../../pki/crl.js';
 import { CRL_LABEL, CrlPem } from '../../pki/crl-pem.js';
 import { asRevoked, readForeignCrl } from '../../pki/foreign-crl.js';
@@ -149,7 +149,8 @@ export class StoredCrls {
         number,
         thisUpdate,
         nextUpdate,
-        changedAt: whenSigned(thisUpdate),
+        // As it was when it was published: see PublishedCrl.
+        changedAt: secondsAfter(whenSigned(thisUpdate), 1),
         count,
       });
       return { crl, entries: list.encodedEntries };

@@ -1,10 +1,12 @@
 // The smaller parts of the trail, each at its limits.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { DenialLog } from '../../../src/modules/audit/denials.js';
 import { formatLine, GENESIS } from '../../../src/modules/audit/line.js';
 import { redact, redactText } from '../../../src/modules/audit/redact.js';
 import { Segment } from '../../../src/modules/audit/segment.js';
+import { verifyLog } from '../../../src/modules/audit/verify.js';
 import type { AuditEvent } from '../../../src/types.js';
 import { TestClock } from '../../http/small-app.js';
 import { event } from './place.js';
@@ -172,4 +174,24 @@ describe('what is written of an event', () => {
     const plain = JSON.parse(formatLine({ ...event('a'), resource_id: null }, AT, GENESIS).text);
     assert.deepEqual([plain.resource_id, plain.error, plain.details], [null, null, {}]);
   });
+});
+
+test('up to 199 lines without a signature are still chained only, 200 have lost theirs', async () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const lines: string[] = [];
+  let link = GENESIS;
+  for (let seq = 1; seq <= 200; seq += 1) {
+    const line = formatLine(event('a'), AT, link);
+    lines.push(line.text);
+    link = line.link;
+  }
+  const verified = (count: number) =>
+    verifyLog({
+      files: [{ name: 'certificate_audit.log', first: null, lines: lines.slice(0, count) }],
+      checkpoints: { name: 'certificate_audit.checkpoints', lines: [] },
+      head: null,
+      publicKey,
+    });
+  assert.equal((await verified(199)).first_bad, null);
+  assert.deepEqual((await verified(200)).first_bad, { seq: 1, reason: 'unsigned', file: 'certificate_audit.log' });
 });

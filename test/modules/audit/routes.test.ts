@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { FileCalls } from '../../file-calls.js';
 import { smallApp, TestClock, temporaryDirectory, tokenFor } from '../../http/small-app.js';
 
 const logOf = (directory: string) => join(directory, 'logs', 'audit', 'certificate_audit.log');
@@ -110,4 +111,47 @@ describe('denied calls', () => {
     await app.close();
     assert.deepEqual([linesOf(directory).at(-1).user, linesOf(directory).at(-1).details.not_recorded], ['system', 3]);
   });
+});
+
+describe('where the disk fails', () => {
+  const isLog = ({ path }: { path: string }) => path.endsWith('certificate_audit.log');
+
+  test('a log whose end cannot be read degrades health, until it can', async (t) => {
+    const directory = temporaryDirectory(t);
+    const calls = FileCalls.watch(t, directory);
+    const app = await smallApp(t, { directory });
+    await tokenFor(app, 'admin');
+    const ok = async () => {
+      // A report is kept for a second, unless there is one more thing to look at.
+      app.health.add('test', () => ({ ok: true }));
+      return (await app.inject('/health')).json().checks.audit.ok;
+    };
+    await app.audit.record({
+      operation: 'export',
+      resource_type: 'audit_log',
+      resource_id: null,
+      status: 'success',
+      actor: { user: 'test', ip_address: null, request_id: null },
+    });
+    assert.equal(await ok(), true);
+    const failing = calls.fail((call) => call.name === 'read' && isLog(call), 'EIO');
+    assert.equal(await ok(), false);
+    assert.ok(failing.count > 0);
+    failing.stop();
+    assert.equal(await ok(), true);
+  });
+
+  for (const format of ['zip', 'ndjson'])
+    test(`an export (${format}) that cannot be recorded is refused, and gives nothing away`, async (t) => {
+      const directory = temporaryDirectory(t);
+      const calls = FileCalls.watch(t, directory);
+      const app = await smallApp(t, { directory });
+      const { headers } = await tokenFor(app, 'admin');
+      const failing = calls.fail((call) => call.name.startsWith('write') && isLog(call), 'ENOSPC');
+      const answer = await app.inject({ url: `/api/audit/export?format=${format}`, headers });
+      assert.ok(failing.count > 0);
+      assert.deepEqual([answer.statusCode, answer.json().code], [507, 'STORAGE_FULL']);
+      failing.stop();
+      assert.equal((await app.inject({ url: `/api/audit/export?format=${format}`, headers })).statusCode, 200);
+    });
 });

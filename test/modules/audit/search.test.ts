@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { AuditLine } from '../../../src/modules/audit/line.js';
-import type { AuditQuery } from '../../../src/modules/audit/query.js';
+import { type AuditQuery, AuditSearch } from '../../../src/modules/audit/query.js';
 import type { AuditTrail } from '../../../src/modules/audit/trail.js';
 import type { AuditEvent } from '../../../src/types.js';
 import { smallApp, TestClock, temporaryDirectory, tokenFor } from '../../http/small-app.js';
@@ -114,6 +114,33 @@ test('searches at the same time, the first of all, agree', async (t) => {
   assert.equal(a?.entries.length, 5);
   assert.deepEqual(b, a);
   assert.deepEqual(c, a);
+});
+
+test('what is written after everything has been read ahead is found as well', async (t) => {
+  const trail = await open(t, place(t));
+  await trail.record(event('early'));
+  await trail.learn();
+  await trail.record(event('late'));
+  const { entries } = await trail.query({ resource_id: 'late' });
+  assert.equal(entries.length, 1);
+});
+
+test('a file that cannot be read fails the search that came to it, and no later one', async () => {
+  const line = { seq: 1, timestamp: '2026-11-21T20:38:00Z', resource_id: 'a' };
+  let broken = true;
+  const file = {
+    name: 'certificate_audit.log',
+    first: null,
+    async *lines() {
+      if (broken) throw new Error('EIO');
+      yield JSON.stringify(line);
+    },
+  };
+  const search = new AuditSearch(() => ({ files: [file], size: 1000 }));
+  await assert.rejects(search.query({}), /EIO/);
+  await assert.rejects(search.learn(), /EIO/);
+  broken = false;
+  assert.deepEqual((await search.query({ resource_id: 'a' })).entries, [line]);
 });
 
 test('the route takes the fields that the trail can be asked for', async (t) => {

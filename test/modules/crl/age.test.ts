@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { copyFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { AgeWarnings } from '../../../src/modules/crl/ageing.js';
+import { PublishedCrl } from '../../../src/modules/crl/published-crl.js';
 import { CrlPublisher, type PublisherParts } from '../../../src/modules/crl/publisher.js';
 import { readCrl } from '../../../src/pki/crl.js';
 import { build, MovedClock, testConfig } from '../../build.js';
@@ -68,6 +70,29 @@ describe('a CRL that grows old', () => {
     broken = false;
     await publisher.refresh();
     assert.ok(publisher.current.nextUpdate > clock.now());
+  });
+
+  test('is warned of from 75 % on again when it is the next one', () => {
+    const lines: string[] = [];
+    const note = (level: string) => (details: object) =>
+      lines.push(`${level} ${(details as { crl_number: string }).crl_number}`);
+    const warnings = new AgeWarnings({ info: () => {}, warn: note('warn'), error: note('error') });
+    const start = Date.parse('2026-11-21T20:00:00Z');
+    const [first, second] = [1n, 2n].map((number) => {
+      const from = start + Number(number - 1n) * 1000_000;
+      const dates = { thisUpdate: new Date(from), nextUpdate: new Date(from + 1000_000), changedAt: new Date(from) };
+      return new PublishedCrl([], { number, count: 0, ...dates });
+    }) as [PublishedCrl, PublishedCrl];
+    for (const [crl, seconds] of [
+      [first, 749],
+      [first, 750],
+      [first, 960],
+      [second, 1010],
+      [second, 1749],
+      [second, 1750],
+    ] as const)
+      warnings.look(crl, new Date(start + seconds * 1000));
+    assert.deepEqual(lines, ['warn 1', 'error 1', 'warn 2']);
   });
 
   test('is replaced at the start, before anybody can ask', async (t) => {

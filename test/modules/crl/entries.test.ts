@@ -50,6 +50,40 @@ describe('entries of a CRL kept as bytes', () => {
     assert.deepEqual([...entries.serials()], ['2', '3', '4']);
   });
 
+  test('each of many keeps its expiry, also after most have gone and the rest have been written anew', () => {
+    const entries = new CrlEntries();
+    // More than one table, and enough that go for what is left to be written anew (beyond 32 768 that have gone).
+    const count = 70_000;
+    for (let serial = 1; serial <= count; serial += 1) {
+      entries.put(entry(String(serial)), serial % 100 === 0 ? 100 + (serial % 3) : 1);
+    }
+    entries.deleteExpired(100, entries.mark);
+    assert.equal(entries.size, count / 100);
+    entries.pieces();
+    assert.equal(entries.mark, count / 100, 'they have new numbers');
+    const expected = (least: number) =>
+      Array.from({ length: count / 100 }, (_, index) => (index + 1) * 100)
+        .filter((serial) => 100 + (serial % 3) >= least)
+        .map(String);
+    for (const least of [101, 102]) {
+      entries.deleteExpired(least, entries.mark);
+      assert.deepEqual([...entries.serials()], expected(least));
+    }
+    assert.deepEqual(
+      [...entries.withExpiry(102)],
+      expected(102).map((serial) => entry(serial)),
+    );
+  });
+
+  test('one whose bytes are the same takes on its new expiry', () => {
+    const entries = new CrlEntries();
+    entries.put(entry('1'), NEVER);
+    entries.put(entry('1'), 10);
+    assert.deepEqual([...entries.withExpiry(NEVER)], []);
+    entries.deleteExpired(11, entries.mark);
+    assert.equal(entries.size, 0);
+  });
+
   test('an entry of another kind than ours is refused', () => {
     assert.throws(() => new CrlEntries().put(Buffer.concat([entry('1'), Buffer.from([0])]), 1), RangeError);
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { legible } from '../../../src/modules/crl/legible-entry.js';
 import { readCrl } from '../../../src/pki/crl.js';
 import type { Revocation } from '../../../src/types.js';
 import { build, MovedClock, testConfig } from '../../build.js';
@@ -65,5 +66,34 @@ describe('dates that some relying parties cannot read', () => {
       assert.match(named.output, problem);
       assert.equal((await certmate(config, 'doctor', '--repair')).status, 0);
     }
+  });
+});
+
+describe('an entry is given dates that everybody can read', () => {
+  const now = new Date('2026-11-21T20:38:00Z');
+  const clamped = (revokedAt: Date, invalidityDate: Date | null, notBefore: string | null) => {
+    const entry = legible({ serial: '1', reason: 'superseded', revokedAt, invalidityDate }, notBefore, now);
+    assert.deepEqual([entry.serial, entry.reason], ['1', 'superseded']);
+    return [entry.revokedAt, entry.invalidityDate].map((date) => date?.toISOString().replace('.000', '') ?? null);
+  };
+
+  it('no date at all counts as the present moment', () => {
+    const none = new Date(Number.NaN);
+    assert.deepEqual(clamped(none, none, null), ['2026-11-21T20:38:00Z', '2026-11-21T20:38:00Z']);
+  });
+
+  it('an invalidity date lies from the beginning of the certificate to now, where that is known', () => {
+    const [early, late] = [new Date('2026-11-01T00:00:00Z'), new Date('2027-01-01T00:00:00Z')];
+    const begin = '2026-11-20T00:00:00Z';
+    assert.deepEqual(clamped(early, early, begin), ['2026-11-01T00:00:00Z', begin]);
+    assert.deepEqual(clamped(early, early, null), ['2026-11-01T00:00:00Z', '2026-11-01T00:00:00Z']);
+    assert.deepEqual(clamped(late, late, begin), ['2026-11-21T20:38:00Z', '2026-11-21T20:38:00Z']);
+    assert.deepEqual(clamped(early, null, begin), ['2026-11-01T00:00:00Z', null]);
+  });
+
+  it('none lies before 1970', () => {
+    const old = new Date('1969-07-20T20:17:40Z');
+    assert.deepEqual(clamped(old, old, null), ['1970-01-01T00:00:00Z', '1970-01-01T00:00:00Z']);
+    assert.deepEqual(clamped(old, old, '1969-01-01T00:00:00Z'), ['1970-01-01T00:00:00Z', '1970-01-01T00:00:00Z']);
   });
 });

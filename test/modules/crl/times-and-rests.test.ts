@@ -125,6 +125,20 @@ describe('the date by which callers ask whether they have a CRL', () => {
       last = at;
     }
   });
+
+  test('grows also over a restart, be it with a clock that was set back', async (t) => {
+    const one = await Alone.begin(t);
+    let last = (await one.open()).current.changedAt.getTime();
+    for (const seconds of [0, -3600]) {
+      one.clock.advance(seconds);
+      const publisher = await one.open();
+      assert.ok(publisher.current.changedAt.getTime() >= last, 'it is the same CRL, or a later one');
+      await publisher.publish();
+      const at = publisher.current.changedAt.getTime();
+      assert.ok(at >= last + 1000, `${at} after ${last}`);
+      last = at;
+    }
+  });
 });
 
 describe('entries of the last CRL that no record calls revoked', () => {

@@ -5,6 +5,8 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { connect } from 'node:tls';
+import { ocspLane } from '../../../src/modules/ocsp/lane.js';
+import { OCSP_MAX_REQUEST } from '../../../src/pki/ocsp.js';
 import { type Built, build, MovedClock } from '../../build.js';
 import { certId, ocspRequest } from './request.js';
 
@@ -122,6 +124,17 @@ describe('an OCSP request gets the same answer on both ways:', () => {
     assert.equal(head.body.length, 0);
   });
 
+  test('a POST is answered whatever the caller has: 304 is for GET and HEAD (RFC 9110 §13.1.2)', async (t) => {
+    const { app, issue } = await build(t);
+    const payload = ocspRequest([certId(app.authority.certificate, (await issue())['serial_number'] ?? '')]);
+    const post = (headers: Record<string, string> = {}) =>
+      app.inject({ method: 'POST', url: '/api/ocsp', payload, headers: { ...TYPE, ...headers } });
+    const { etag } = (await post()).headers;
+    const again = await post({ 'if-none-match': String(etag) });
+    assert.equal(again.statusCode, 200);
+    assert.ok(again.rawPayload.length > 0);
+  });
+
   test('a path asked for again and again tells of each change at once', async (t) => {
     const built = await listening(t);
     const { app, call, issue } = built;
@@ -187,6 +200,26 @@ describe('an OCSP request gets the same answer on both ways:', () => {
     assert.notEqual(made[0]?.headers['x-request-id'], made[1]?.headers['x-request-id']);
     assert.ok(made[0]?.headers['x-request-id']);
   });
+});
+
+test('a body longer than a request may be is for Fastify: it is neither looked at nor counted', () => {
+  const seen: string[] = [];
+  const answer = { text: 'answer', cache: null, etag: '' };
+  const note = (what: string) => seen.push(what);
+  const lane = ocspLane({
+    ocsp: {
+      respondToText: ({ length }) => (note(`${length} octets`), answer),
+      respondToPath: (path) => (note(path), answer),
+    },
+    clock: new MovedClock(),
+    admit: (address) => (note(address), 'ratelimit: 1\r\n'),
+    maySign: () => true,
+  });
+  const asked = { method: 'POST', path: '/api/ocsp', contentType: 'application/ocsp-request' } as const;
+  assert.equal(lane(asked, 'x'.repeat(OCSP_MAX_REQUEST + 1), '192.0.2.1'), null);
+  assert.deepEqual(seen, []);
+  assert.ok(lane(asked, 'x'.repeat(OCSP_MAX_REQUEST), '192.0.2.1'));
+  assert.deepEqual(seen, ['192.0.2.1', `${OCSP_MAX_REQUEST} octets`]);
 });
 
 test('the description of the API tells how to ask', async (t) => {

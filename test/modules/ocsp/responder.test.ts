@@ -298,6 +298,20 @@ describe('OCSP as JSON', () => {
     assert.deepEqual(await times(), ['2026-03-05T05:05:07Z', '2026-03-06T05:06:07Z']);
   });
 
+  it('gives the reason `unspecified` to a revocation whose reason no record tells', async (t) => {
+    const { app, issue, call } = await build(t);
+    const { identifier, serial_number } = await issue();
+    const revocation = {
+      revoked: true,
+      revoked_at: '2026-11-21T19:00:00Z',
+      reason_revoked: null,
+      invalidity_date: null,
+    };
+    await app.store.update(identifier, (record) => ({ ...record, revocation }));
+    const told = (await call('anonymous', { url: `/api/ocsp/status/${serial_number}` })).json();
+    assert.deepEqual([told.certificate_status, told.revocation_reason], ['revoked', 'unspecified']);
+  });
+
   it('tells the status of a serial in decimal and in hex as openssl prints it', async (t) => {
     const { issue, call } = await build(t);
     const { identifier, serial_number } = await issue();
