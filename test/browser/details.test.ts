@@ -29,6 +29,8 @@ describe('details of pages (found by a stranger)', { skip: missing('chromium') }
     await page.locator('.actions.last').getByRole('button', { name: 'Issue certificate' }).click();
     const problem = page.locator('#email-problem');
     await problem.waitFor();
+    // Its scripts run by then.
+    await page.waitForLoadState('load');
     await email.fill('mia@example.com');
     assert.equal(await problem.isVisible(), false);
     assert.equal(await email.getAttribute('aria-invalid'), null);
