@@ -55,6 +55,19 @@ describe('an internal task', () => {
     assert.deepEqual(scheduler.ailing, []);
   });
 
+  it('runs once for all the times that it missed while the machine slept', async (t) => {
+    const { scheduler, pass } = stage(t, '2027-06-15T12:00:00Z');
+    let runs = 0;
+    scheduler.every('refresh', 60, async () => void (runs += 1));
+    await pass(6 * HOUR, 6 * HOUR);
+    assert.equal(runs, 1);
+    // What it looks at each second finds it due at once, and then by its rhythm again.
+    await pass(20);
+    assert.equal(runs, 2);
+    await pass(60);
+    assert.equal(runs, 3);
+  });
+
   it('does not pause in the hour that comes twice (node-cron/node-cron#492, #509)', async (t) => {
     const { scheduler, pass } = stage(t, '2027-10-30T23:00:00Z');
     let runs = 0;

@@ -40,6 +40,20 @@ test('a date that cannot be read is now, one that is not there as well', () => {
   }
 });
 
+test('a state in words is believed: revoked, with whatever follows, or on hold; one that only begins so is not', () => {
+  const reason = (value: string) => {
+    const { revocation } = withRevocationsIn(alice, `{"status": "${value}", "notes`, NOW, true);
+    return revocation.revoked ? revocation.reason_revoked : null;
+  };
+  for (const value of ['revoked', 'Revoked', 'revoked (keyCompromise)', 'revoked since May']) {
+    assert.equal(reason(value), 'unspecified', value);
+  }
+  for (const value of ['held', 'on hold', 'suspended']) assert.equal(reason(value), 'certificateHold', value);
+  for (const value of ['active', 'not revoked', 'revokedness']) assert.equal(reason(value), null, value);
+  const flag = withRevocationsIn(alice, '{"revocation": "true", "notes', NOW, true);
+  assert.equal(flag.revocation.revoked, true);
+});
+
 test('a file that names another serial number says nothing of this certificate', () => {
   const file = cut(revoked(sampleRecord(2)));
   assert.deepEqual(withRevocationsIn(alice, file, NOW, true), alice);

@@ -45,6 +45,18 @@ describe('the index of another CA program', () => {
     assert.deepEqual(readCaIndex(TEXT), { rows: ROWS, unreadable: [] });
   });
 
+  it('tells of a suspended certificate that it is on hold, and of one with a date of revocation, whatever its state, that it is revoked', () => {
+    const lines = ['S\t270926180935Z\t\t04\tunknown\t/CN=dan', 'E\t250926180935Z\t241130180936Z\t05\tunknown\t/CN=eve'];
+    const rows = readCaIndex(lines.join('\n'))?.rows ?? [];
+    assert.deepEqual(
+      rows.map(({ serial, revocation }) => [serial, revocation?.reason, revocation?.revokedAt]),
+      [
+        ['4', 'certificateHold', null],
+        ['5', 'unspecified', '2024-11-30T18:09:36Z'],
+      ],
+    );
+  });
+
   it('is read with any line ends, and with blanks in the place of tabs', () => {
     for (const text of [
       TEXT.replaceAll('\n', '\r\n'),
