@@ -2,7 +2,6 @@
 // (`npm test '!browser'`).
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { prepareTests, root } from './prepare.mjs';
 
@@ -22,15 +21,13 @@ if (files.length === 0) {
 }
 /** A test that hangs fails after so long (ms), with everything else that is in its file; more for more kills than CI does. */
 const LIMIT = 900_000 + 10_000 * Number(process.env.CERTMATE_TEST_KILLS ?? 0);
-/** Files at once: many of them wait for a disk, a browser or a program now and then. */
-const AT_ONCE = Math.min(availableParallelism() + 1, 4);
 const { status, signal } = spawnSync(
   process.execPath,
   [
     '--enable-source-maps',
     '--test',
     '--test-reporter=spec',
-    `--test-concurrency=${AT_ONCE}`,
+    '--test-concurrency=2',
     `--test-timeout=${LIMIT}`,
     ...files,
   ],
