@@ -9,6 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { OCSP_MAX_REQUEST } from '../../../src/pki/ocsp.js';
 import { build } from '../../build.js';
 import { mutate, seeded } from '../../pki/mutations.js';
+import { until } from '../../until.js';
 import { certId, ocspRequest } from './request.js';
 
 const REQUESTS = 24_000;
@@ -138,11 +139,18 @@ describe('damaged OCSP requests', () => {
     sent = 4000;
     await run();
     delay.disable();
-    collectGarbage();
-    const after = process.memoryUsage();
-
-    const grown = (after.heapUsed + after.external - before.heapUsed - before.external) / 1_048_576;
-    assert.ok(grown < 16, `memory grew by ${grown.toFixed(1)} MiB`);
+    let grown = 0;
+    // What connections that are being closed still hold goes a moment later; a leak does not.
+    await until(
+      () => {
+        collectGarbage();
+        const after = process.memoryUsage();
+        grown = (after.heapUsed + after.external - before.heapUsed - before.external) / 1_048_576;
+        return grown < 16;
+      },
+      () => `memory grew by ${grown.toFixed(1)} MiB`,
+      20,
+    );
     assert.ok(delay.percentile(99) < 100e6, `event loop delay p99 ${delay.percentile(99) / 1e6} ms`);
     assert.ok(delay.max < 1000e6, `event loop delay at most ${delay.max / 1e6} ms`);
     assert.ok((statuses.get(200) ?? 0) > REQUESTS / 2, JSON.stringify([...statuses]));
