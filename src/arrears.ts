@@ -70,7 +70,7 @@ export async function recordSaved(
 
 /**
  * Records the line of a change whose answer holds a secret that is kept nowhere, and makes the change then: without the line
- * nothing has changed, so that nobody loses the secret to an error. A change that fails after its line leaves one that says so.
+ * nothing has changed, so that no caller loses the secret to an error. A change that fails after its line leaves one that says so.
  * @throws what recording the line throws; what `change` throws
  */
 export async function recordFirst<Result>(
