@@ -4,8 +4,9 @@ import type { CertificateRecord, ReplacedCertificate, Revocation } from '../type
 /**
  * Joins what the journal still knows with what metadata.json says. Renewals and deletion only ever go forward, so the
  * account that is further on is the newer one; between equals it is metadata.json, because the journal is the one that
- * lost something, unless it only repeats what the journal said earlier: then it has stayed behind. But whatever either of them calls revoked stays revoked: a lost release from hold can be repeated, a
- * lost revocation lets in a holder who was cut off. And a private key that either of them calls gone is gone: only a renewal brings one.
+ * lost something, unless it only repeats what the journal said earlier: then it has stayed behind. But whatever either of
+ * them calls revoked stays revoked: a lost release from hold can be repeated, a lost revocation lets in a holder who was
+ * cut off. And a private key that either of them calls gone is gone: only a renewal brings one.
  * @param staysBehind whether metadata.json is known to have stayed behind the journal
  */
 export function mergeRecords(
