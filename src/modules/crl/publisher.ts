@@ -264,8 +264,8 @@ export class CrlPublisher {
       const bytes = encodeCrlEntry(legible(entry, null, clock.now()));
       if (this.#entries.put(bytes, UNSETTLED)) missing = true;
     }
-    // A crash between the two files of one CRL leaves them unlike: another one makes them alike again.
-    this.#incomplete = missing || highest < floor || (inPem !== null && last?.crl.number !== inPem.crl.number);
+    // A crash between the two files of one CRL, or damage to one, leaves them unlike: another one makes them alike again.
+    this.#incomplete = missing || highest < floor || last?.crl.number !== inPem?.crl.number;
     const issued = last ? last.crl.thisUpdate.getTime() : 0;
     for (const state of revocations()) {
       const { serial, expires_at, revoked_at } = state;

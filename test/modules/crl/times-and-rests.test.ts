@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { timestamp } from '../../../src/clock.js';
 import { assembleSigned, signatureAlgorithm } from '../../../src/pki/certificate.js';
 import { readCrl } from '../../../src/pki/crl.js';
 import { contextExplicit, integer, sequence, time } from '../../../src/pki/der.js';
@@ -171,6 +172,28 @@ describe('entries of the last CRL that no record calls revoked', () => {
     assert.ok(again.current.number > first.current.number);
   });
 
+  test('are dated now where their date lies in the future, because the clock was set back, and the list is made anew', async (t) => {
+    const one = await Alone.begin(t);
+    const first = await one.open();
+    const serial = one.revoke(first, 1);
+    const { revocation } = revoked(sampleRecord(2));
+    const late = { ...sampleRecord(2), revocation: { ...revocation, revoked_at: timestamp(NOW) } };
+    one.change(first, late);
+    await first.publish();
+    one.records.delete(late.identifier);
+    one.clock.advance(-30);
+    const again = await one.open();
+    assert.equal(again.current.number, first.current.number + 1n, 'although that list is not of the future itself');
+    assert.deepEqual(
+      Array.from(readCrl(again.current.der).entries, (entry) => [entry.serial, entry.revokedAt]),
+      [
+        [serial, new Date('2026-11-21T19:00:00Z')],
+        [late.serial_number, one.clock.now()],
+      ],
+    );
+    assert.equal(again.lost(late.serial_number)?.revoked_at, timestamp(one.clock.now()));
+  });
+
   test('and those that were revoked before this CA came here, are on the list from the start, without a complaint', async (t) => {
     const one = await Alone.begin(t);
     const first = await one.open();
@@ -241,8 +264,39 @@ describe('the files at a start', () => {
     assert.equal(second.current.number, floor + 1n);
     const third = await one.open();
     assert.equal(third.current.number, floor + 1n);
-    await one.parts.crlFolder.write('restored.json', JSON.stringify({ schema_version: 1, numbers_above: 'many' }));
-    await assert.rejects(one.open(), /certs\/crl\/restored\.json/);
+    // What BigInt would take is not good enough: an empty text, for one, would count as 0.
+    for (const wrong of ['many', '', ' 12', '-12', '0x10', '1'.repeat(49), 12, null]) {
+      await one.parts.crlFolder.write('restored.json', JSON.stringify({ schema_version: 1, numbers_above: wrong }));
+      await assert.rejects(one.open(), /certs\/crl\/restored\.json/, String(wrong));
+    }
+  });
+
+  test('make the same list again in crl.pem where that is damaged or gone, with a higher number', async (t) => {
+    const one = await Alone.begin(t);
+    let last = await one.open();
+    const serial = one.revoke(last, 1);
+    await last.publish();
+    const pem = (await one.parts.caFolder.read('crl.pem')) ?? assert.fail();
+    const damaged = [
+      Buffer.from('-----BEGIN X509 CRL-----\n!\n-----END X509 CRL-----\n'),
+      pem.subarray(0, pem.length / 2),
+      Buffer.alloc(0),
+      null,
+    ];
+    for (const content of damaged) {
+      one.log.messages.length = 0;
+      if (content === null) await one.parts.caFolder.remove('crl.pem');
+      else await one.parts.caFolder.write('crl.pem', content);
+      const again = await one.open();
+      const stored = (await one.stored()).pem ?? assert.fail();
+      const said = content === null ? [] : ['crl.pem is damaged; it is written anew'];
+      assert.deepEqual(one.log.messages, [...said, 'CRL published']);
+      assert.deepEqual(serialsOf(stored), [serial]);
+      assert.ok(stored.equals(again.current.der));
+      assert.equal(again.current.number, last.current.number + 1n);
+      last = again;
+    }
+    assert.equal((await one.open()).current.number, last.current.number, 'once');
   });
 
   test('a delta CRL under the name of a full one does not count: nothing that it leaves out becomes good', async (t) => {
