@@ -61,6 +61,7 @@ describe('entries of a CRL kept as bytes', () => {
     assert.equal(entries.size, count / 100);
     entries.pieces();
     assert.equal(entries.mark, count / 100, 'they have new numbers');
+    assert.equal(entries.size, count / 100, 'and are counted once');
     const expected = (least: number) =>
       Array.from({ length: count / 100 }, (_, index) => (index + 1) * 100)
         .filter((serial) => 100 + (serial % 3) >= least)
@@ -86,6 +87,14 @@ describe('entries of a CRL kept as bytes', () => {
 
   test('an entry of another kind than ours is refused', () => {
     assert.throws(() => new CrlEntries().put(Buffer.concat([entry('1'), Buffer.from([0])]), 1), RangeError);
+  });
+
+  test('the first one can go whenever the table grows: it is not found by a number that none has yet', () => {
+    const entries = new CrlEntries();
+    // The table has 4096 places at first, and is made anew once more than half of them are taken.
+    for (let serial = 1; serial <= 2049; serial += 1) entries.put(entry(String(serial)), 10);
+    assert.equal(entries.delete('1'), true);
+    assert.deepEqual([entries.has('1'), entries.delete('1'), entries.size], [false, false, 2048]);
   });
 
   test('after 60 000 random steps they are what a Map says', () => {
