@@ -1,7 +1,7 @@
 /** Reads ZIP archives (APPNOTE.TXT 6.3.10), also large ones (ZIP64), as far as they are stored plainly or deflated. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
-import { createInflateRaw } from 'node:zlib';
+import { crc32, createInflateRaw } from 'node:zlib';
 import type { FoundFile } from './found-files.js';
 
 /** It is not an archive, or a damaged one. */
@@ -22,7 +22,9 @@ const READ_BYTES = 1 << 18;
 interface Entry {
   name: string;
   method: number;
+  crc: number;
   compressed: number;
+  uncompressed: number;
   offset: number;
 }
 
@@ -42,7 +44,8 @@ export async function zipFiles(path: string): Promise<FoundFile[]> {
     .map((entry) => ({ name: entry.name, bytes: () => contents(path, entry) }));
 }
 
-async function* contents(path: string, { name, method, compressed, offset }: Entry): AsyncGenerator<Buffer> {
+async function* contents(path: string, entry: Entry): AsyncGenerator<Buffer> {
+  const { name, method, compressed, offset } = entry;
   if (method !== 0 && method !== 8) throw new ZipError(`${name} is compressed in an unusual way`);
   const handle = await open(path, 'r');
   try {
@@ -50,11 +53,23 @@ async function* contents(path: string, { name, method, compressed, offset }: Ent
     if (header.readUInt32LE(0) !== LOCAL) throw new ZipError(`${name} is not where the archive says`);
     const start = offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
     const stored = between(handle, start, start + compressed);
-    if (method === 0) yield* stored;
-    else yield* inflated(stored, name);
+    yield* checked(method === 0 ? stored : inflated(stored, name), entry);
   } finally {
     await handle.close();
   }
+}
+
+/** Passes on what has the length and the CRC-32 that the directory gives. @throws ZipError at the end, or beyond the length */
+async function* checked(pieces: AsyncIterable<Buffer>, { name, crc, uncompressed }: Entry): AsyncGenerator<Buffer> {
+  let length = 0;
+  let sum = 0;
+  for await (const piece of pieces) {
+    length += piece.length;
+    if (length > uncompressed) break;
+    sum = crc32(piece, sum);
+    yield piece;
+  }
+  if (length !== uncompressed || sum !== crc) throw new ZipError(`${name} in the archive is damaged`);
 }
 
 async function* inflated(stored: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
@@ -103,11 +118,12 @@ function parseDirectory(directory: Buffer): Entry[] {
       const entry = {
         name: directory.toString('utf8', at + 46, nameEnd),
         method: directory.readUInt16LE(at + 10),
+        crc: directory.readUInt32LE(at + 16),
         compressed: directory.readUInt32LE(at + 20),
+        uncompressed: directory.readUInt32LE(at + 24),
         offset: directory.readUInt32LE(at + 42),
       };
-      const uncompressed = directory.readUInt32LE(at + 24);
-      entries.push(withExtra(entry, uncompressed, directory.subarray(nameEnd, extraEnd)));
+      entries.push(withExtra(entry, directory.subarray(nameEnd, extraEnd)));
       at = extraEnd + (commentLength ?? 0);
     }
   } catch (cause) {
@@ -117,7 +133,7 @@ function parseDirectory(directory: Buffer): Entry[] {
 }
 
 /** Numbers that do not fit into 32 bits stand in the extra field 1, in this order, and only those. */
-function withExtra(entry: Entry, uncompressed: number, extra: Buffer): Entry {
+function withExtra(entry: Entry, extra: Buffer): Entry {
   for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
     if (extra.readUInt16LE(at) !== 1) continue;
     let place = at + 4;
@@ -126,8 +142,8 @@ function withExtra(entry: Entry, uncompressed: number, extra: Buffer): Entry {
       place += 8;
       return number64(extra, place - 8);
     };
-    next(uncompressed);
-    return { ...entry, compressed: next(entry.compressed), offset: next(entry.offset) };
+    const uncompressed = next(entry.uncompressed);
+    return { ...entry, uncompressed, compressed: next(entry.compressed), offset: next(entry.offset) };
   }
   return entry;
 }

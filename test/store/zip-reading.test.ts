@@ -83,6 +83,19 @@ test('one that is cut short or damaged is refused, never read as less', async (t
   }
 });
 
+test('a file whose content or length is not what the directory says is refused', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  await written(path, (zip) => zip.addBuffer(Buffer.from('content'), 'a.txt', { compress: false }));
+  const whole = readFileSync(path);
+  const entry = whole.indexOf(ENTRY);
+  for (const at of [whole.indexOf('content'), entry + 16, entry + 24]) {
+    const changed = Buffer.from(whole);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    writeFileSync(path, changed);
+    await assert.rejects(read(path), { message: 'a.txt in the archive is damaged' }, `byte ${at}`);
+  }
+});
+
 test('a comment on a file of an archive is passed over', async (t) => {
   const path = join(await temporaryDirectory(t), 'a.zip');
   await written(path, (zip) => {
