@@ -171,3 +171,19 @@ test('times are read in many forms, those without a zone as UTC', () => {
     assert.equal(timeIn(text), expected, text);
   }
 });
+
+test('what stands behind the list of replaced certificates counts for the certificate itself', () => {
+  const { revocation, replaced } = salvage(
+    '{"serial_number": "5", "history": [{"serial_number": "4"}], "revoked": true, "notes": "cut sh',
+  );
+  assert.equal(revocation?.reason_revoked, 'unspecified');
+  assert.deepEqual([...replaced.keys()], []);
+});
+
+test('the date since when a key was not to be trusted is kept, unless it says that there is none', () => {
+  const invalidity = (name: string, value: string) =>
+    salvage(`{"revoked": true, "${name}": ${value}, "notes": "cut sh`).revocation?.invalidity_date;
+  assert.equal(invalidity('invalidity_date', '"2026-11-01T00:00:00Z"'), '2026-11-01T00:00:00Z');
+  assert.equal(invalidity('invalidityDate', '"2026-11-01T00:00:00Z"'), '2026-11-01T00:00:00Z');
+  assert.equal(invalidity('invalidity_date', 'null'), null);
+});

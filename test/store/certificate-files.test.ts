@@ -300,3 +300,20 @@ test('a directory that is not there has no list, one that cannot be read is no s
   await assert.rejects(directories.list(alice), { code: 'EACCES' });
   await assert.rejects(directories.finishReplacement(next), { code: 'EACCES' });
 });
+
+test('a directory that is taken back loses its name before its files go, and durably', async (t) => {
+  const { directories, usage, calls, names } = await watched(t);
+  await directories.remove(alice);
+  const taken = `.new-${ID}`;
+  const steps = stepsOf(calls, usage).filter((step) => /^(?:rename|sync) /.test(step) || step === `rm ${taken}`);
+  assert.deepEqual(steps, [`rename ${ID} ${taken}`, `rm ${taken}`, 'sync .']);
+  assert.deepEqual(await names(), []);
+});
+
+test('a directory that cannot be taken back is told of and stays whole', async (t) => {
+  const { directories, calls, names } = await watched(t);
+  const failing = calls.fail(({ name }) => name === 'rename', 'EIO');
+  await assert.rejects(directories.remove(alice), { code: 'EIO' });
+  assert.equal(failing.count, 1);
+  assert.deepEqual(await names(), at(ID, ALL));
+});

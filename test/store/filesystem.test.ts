@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CertificateRecord } from '../../src/types.js';
@@ -321,4 +321,40 @@ test('a file is not read in the middle of a renewal', async (t) => {
   held.release();
   assert.equal((await reading).toString(), 'second key');
   await renewal;
+});
+
+for (const code of ['EIO', 'EACCES']) {
+  test(`a directory that cannot be listed (${code}) fails the copy of what is stored, instead of missing from it`, async (t) => {
+    const dataDir = await temporaryDirectory(t);
+    const { store } = await openStore(t, dataDir);
+    const record = sampleRecord(1);
+    await store.create(record, FILES);
+    const calls = FileCalls.watch(t, dataDir);
+    const copied = async () => {
+      const paths: string[] = [];
+      for await (const { path } of store.contents()) paths.push(path);
+      return paths;
+    };
+    for (const folder of ['certs/client', 'certs/client/api-mtls', `certs/client/api-mtls/${record.identifier}`]) {
+      const failing = calls.fail(({ name, path }) => name === 'readdir' && path === join(dataDir, folder), code);
+      await assert.rejects(copied(), { code }, folder);
+      failing.stop();
+    }
+    assert.equal((await copied()).length, 5);
+  });
+}
+
+test('a store with more certificates than a start waits for has their files verified once it is open', async (t) => {
+  const dataDir = await temporaryDirectory(t);
+  const first = await openStore(t, dataDir);
+  const records = Array.from({ length: 501 }, (_, n) => sampleRecord(n));
+  await Promise.all(records.map((record) => first.store.create(record, FILES)));
+  await first.store.close();
+  const gone = records[500] as CertificateRecord;
+  await rm(join(dataDir, 'certs/client/api-mtls', gone.identifier, 'cert.crt'));
+  const { store } = await openStore(t, dataDir);
+  await until(
+    () => store.problems().some(({ identifier }) => identifier === gone.identifier),
+    'the missing file is told',
+  );
 });

@@ -658,3 +658,13 @@ test('a journal that is not opened is not kept open', async (t) => {
   const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
   assert.equal(count('close'), count('open'));
 });
+
+test('a journal whose first line cannot be written is not opened, and not kept open', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const calls = FileCalls.watch(t, directory);
+  const failing = calls.fail(({ name, path }) => name === 'datasync' && path.endsWith('journal-1.log'), 'EIO');
+  await assert.rejects(open(t, directory));
+  assert.equal(failing.count, 1);
+  const ofJournal = calls.made.filter(({ path }) => path.endsWith('journal-1.log')).map(({ name }) => name);
+  assert.equal(ofJournal.at(-1), 'close');
+});

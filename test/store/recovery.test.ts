@@ -185,6 +185,15 @@ test('a damaged metadata.json that no journal knows is reported, and its identif
   await assert.rejects(store.create(sampleRecord(2, { cert_usage: 'vpn' }), FILES), { code: 'IDENTIFIER_TAKEN' });
 });
 
+test('where neither metadata.json nor a certificate is left, the report says so of both', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await rm(join(dataDir, 'journal'), { recursive: true });
+  await writeFile(metadataOf(dataDir, bob), '{"identifier":');
+  await rm(join(dataDir, USAGE, bob.identifier, 'cert.crt'));
+  const { store } = await openStore(t, dataDir);
+  assert.match(store.problems()[0]?.message ?? '', /it is not JSON; nor can its certificate: it is missing\. /);
+});
+
 test('a directory that claims the serial number of another certificate is not believed', async (t) => {
   const dataDir = await dataWithTwo(t);
   const path = join(dataDir, USAGE, 'mallory');
@@ -499,6 +508,19 @@ test('where both the journal and metadata.json are damaged, every revocation tha
     const again = await openStore(t, dataDir);
     assert.equal(again.store.inventory.get(alice.identifier)?.revocation.reason_revoked, reason, 'the journal has it');
   }
+});
+
+test('a revocation read of a damaged file that cannot be put into the journal keeps the store from opening', async (t) => {
+  const dataDir = await dataWithTwo(t);
+  await writeFile(metadataOf(dataDir, alice), JSON.stringify(revoked(alice)).slice(0, -1));
+  await appendFile(join(dataDir, JOURNAL), 'garbage\n');
+  const calls = FileCalls.watch(t, dataDir);
+  const failing = calls.fail(({ name, path }) => name === 'datasync' && path === join(dataDir, JOURNAL), 'ENOSPC');
+  await assert.rejects(openStore(t, dataDir), { code: 'STORAGE_FULL' });
+  assert.ok(failing.count > 0);
+  failing.stop();
+  const { store } = await openStore(t, dataDir);
+  assert.equal(store.inventory.get(alice.identifier)?.revocation.revoked, true);
 });
 
 test('a line behind the damage counts, whatever metadata.json says', async (t) => {

@@ -143,3 +143,13 @@ test('a path stands for the files of a directory, of an archive, or for itself',
   assert.deepEqual(await names(archive), ['c.txt']);
   assert.equal(await filesAt(join(directory, 'nowhere')), null);
 });
+
+test('a ZIP64 archive whose end is not where its locator says is refused', async (t) => {
+  const path = join(await temporaryDirectory(t), 'a.zip');
+  await written(path, (zip) => zip.addBuffer(Buffer.from('a'), 'a.txt'), { ...PLAIN, forceZip64Format: true });
+  const changed = readFileSync(path);
+  const end = changed.indexOf(Buffer.from([0x50, 0x4b, 6, 6]));
+  changed[end + 3] = 7;
+  writeFileSync(path, changed);
+  await assert.rejects(read(path), { message: 'the directory of the archive is damaged' });
+});
