@@ -31,6 +31,7 @@ for (const step of ['writeFile', 'datasync', 'rename']) {
     const ofFile = calls.made.filter(({ path }) => path.endsWith(UNFINISHED)).map(({ name }) => name);
     assert.equal(ofFile.filter((name) => name === 'open').length, 1);
     assert.ok(ofFile.indexOf('close') > ofFile.indexOf('open'));
+    assert.equal(ofFile.at(-1), 'unlink', 'it is gone when the caller is told');
     assert.deepEqual(await readdir(directory), []);
   });
 }
