@@ -278,6 +278,8 @@ test('a start that cannot read the log fails, whichever reading it is', async (t
     failing.stop();
     if (failing.count === 0) break;
     assert.match(String(outcome), /EIO/, `reading ${reading}`);
+    const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
+    assert.equal(count('close'), count('open'), 'no file is left open');
     failed += 1;
   }
   assert.ok(failed >= 3, `${failed} readings`);
