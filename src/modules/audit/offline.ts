@@ -62,7 +62,7 @@ function inOrder(files: readonly OfflineFile[]): (OfflineFile & { first: number 
   const ours = files.filter(({ name }) => known.has(name));
   if (ours.length === 0) {
     const logs = files.filter(({ name }) => /\.(log|ndjson|jsonl)$/.test(name));
-    return (logs.length === 0 && files.length === 1 ? files : logs).map((file) => ({ ...file, first: null }));
+    return (files.length === 1 ? files : logs).map((file) => ({ ...file, first: null }));
   }
   return ours
     .toSorted((a, b) => (known.get(a.name)?.index ?? 0) - (known.get(b.name)?.index ?? 0))

@@ -21,21 +21,27 @@ export interface TrailPlace {
   log: Log;
 }
 
-/** @throws StartupError if the signing key is damaged */
+/**
+ * Leaves no file open where it fails.
+ * @throws StartupError if the signing key is damaged
+ */
 export async function openTrail(place: TrailPlace): Promise<AuditTrail> {
-  const { dataDir, auditLogDir, limits, clock, generateKey, log } = place;
+  const { dataDir, auditLogDir, limits, clock, generateKey, log: report } = place;
   const onTornTail = (file: string) => ({
     onTornTail: (tail: { position: number; bytes: number }) =>
-      log.warn({ file, ...tail }, 'an unfinished last line was cut off'),
+      report.warn({ file, ...tail }, 'an unfinished last line was cut off'),
   });
-  return AuditTrail.open({
-    log: await RotatingLog.open(auditLogDir, LOG_FILE, onTornTail(LOG_FILE)),
-    checkpoints: await AppendLog.open(join(auditLogDir, CHECKPOINT_FILE), onTornTail(CHECKPOINT_FILE)),
-    stored: () => evidenceIn(auditLogDir),
-    files: new Folder(join(dataDir, 'audit')),
-    limits,
-    generateKey,
-    clock,
-    report: log,
-  });
+  const opened: { close(): Promise<void> }[] = [];
+  try {
+    const log = await RotatingLog.open(auditLogDir, LOG_FILE, onTornTail(LOG_FILE));
+    opened.push(log);
+    const checkpoints = await AppendLog.open(join(auditLogDir, CHECKPOINT_FILE), onTornTail(CHECKPOINT_FILE));
+    opened.push(checkpoints);
+    const stored = () => evidenceIn(auditLogDir);
+    const files = new Folder(join(dataDir, 'audit'));
+    return await AuditTrail.open({ log, checkpoints, stored, files, limits, generateKey, clock, report });
+  } catch (error) {
+    for (const file of opened) await file.close();
+    throw error;
+  }
 }

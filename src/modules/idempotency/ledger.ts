@@ -55,6 +55,7 @@ interface Entry {
   mark: Mark;
   answered: boolean;
   withheld: string[];
+  /** Null after a restart. */
   secret: Record<string, string> | null;
 }
 
@@ -148,7 +149,8 @@ export class IdempotencyLedger {
         await this.#remember(name, { request, receivedAt, mark, answered: false, withheld: [], secret: null }, null);
       });
       for (const mark of marks) {
-        await this.#complete(name, { request, receivedAt, mark, answered: true, ...kept(secret) }, body);
+        const withheld = Object.keys(secret);
+        await this.#complete(name, { request, receivedAt, mark, answered: true, withheld, secret }, body);
       }
       return { body, secret, replayed: false, withheld: [] };
     } catch (error) {
@@ -223,11 +225,6 @@ export interface LedgerOptions {
   log: Log;
   /** How many calls are remembered; 20 000 unless told. */
   most?: number;
-}
-
-function kept(secret: Record<string, string>): Pick<Entry, 'withheld' | 'secret'> {
-  const withheld = Object.keys(secret);
-  return { withheld, secret: withheld.length === 0 ? null : secret };
 }
 
 function fileOf({ request, receivedAt, mark, withheld }: Entry, body: Record<string, unknown> | null): EntryFile {

@@ -1,7 +1,7 @@
 // The trail where the disk fails or is slow, and where the process ends at a bad moment.
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -256,6 +256,35 @@ describe('the signed head', () => {
   });
 });
 
+test('a start that cannot read the log fails, whichever reading it is', async (t) => {
+  const where = place(t);
+  const first = await open(t, where, { limits: SMALL });
+  for (let n = 1; n <= 12; n += 1) await first.record(event(`cert-${n}`));
+  await first.close();
+  assert.ok(logFilesOf(where).length > 1);
+  const calls = FileCalls.watch(t, where.logs);
+  let failed = 0;
+  for (let reading = 0; ; reading += 1) {
+    assert.ok(reading < 100, 'a start reads that often');
+    const failing = calls.fail(({ name, path }) => name === 'read' && path.endsWith('.log'), 'EIO', {
+      times: 1,
+      after: reading,
+    });
+    const opening = open(t, where, { limits: SMALL });
+    const outcome = await opening.then(
+      () => null,
+      (error: unknown) => error,
+    );
+    failing.stop();
+    if (failing.count === 0) break;
+    assert.match(String(outcome), /EIO/, `reading ${reading}`);
+    const count = (wanted: string) => calls.made.filter(({ name }) => name === wanted).length;
+    assert.equal(count('close'), count('open'), 'no file is left open');
+    failed += 1;
+  }
+  assert.ok(failed >= 3, `${failed} readings`);
+});
+
 describe('a clean stop', () => {
   test('waits for the lines that are being written, and covers them by a checkpoint and the head', async (t) => {
     const where = place(t);
@@ -458,6 +487,25 @@ describe('lines behind the signed head, as a kill leaves them,', () => {
 });
 
 describe('the key that signs', () => {
+  test('is on disk before anything is signed with it: where it cannot be kept, there is no start', async (t) => {
+    const where = place(t);
+    const calls = FileCalls.watch(t, where.directory);
+    for (const match of [
+      ({ name, path }: FileCall) => name === 'datasync' && path.startsWith(where.data),
+      ({ name, to }: FileCall) => name === 'link' && to === where.key,
+      ({ name, path }: FileCall) => name === 'sync' && path === where.data,
+    ]) {
+      rmSync(where.data, { recursive: true, force: true });
+      const failing = calls.fail(match, 'ENOSPC', { times: 1 });
+      await assert.rejects(open(t, where), { code: 'STORAGE_FULL' });
+      assert.equal(failing.count, 1);
+      assert.ok(!existsSync(where.head));
+    }
+    const trail = await open(t, where);
+    await trail.record(event('a'));
+    assert.deepEqual(await trail.verify().then(({ ok, lines }) => [ok, lines]), [true, 1]);
+  });
+
   test('is said to be new where lines are there already, and a verification does not take that back', async (t) => {
     const where = place(t);
     const first = await open(t, where);

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { DenialLog } from '../../../src/modules/audit/denials.js';
-import { formatLine, GENESIS } from '../../../src/modules/audit/line.js';
+import { formatLine, GENESIS, parseLine } from '../../../src/modules/audit/line.js';
 import { redact, redactText } from '../../../src/modules/audit/redact.js';
 import { Segment } from '../../../src/modules/audit/segment.js';
 import { verifyLog } from '../../../src/modules/audit/verify.js';
 import type { AuditEvent } from '../../../src/types.js';
 import { TestClock } from '../../http/small-app.js';
-import { event } from './place.js';
+import { event, forge } from './place.js';
 
 const AT = '2026-11-21T20:38:00Z';
 
@@ -194,4 +194,54 @@ test('up to 199 lines without a signature are still chained only, 200 have lost 
     });
   assert.equal((await verified(199)).first_bad, null);
   assert.deepEqual((await verified(200)).first_bad, { seq: 1, reason: 'unsigned', file: 'certificate_audit.log' });
+});
+
+describe('a log of which no checkpoint is left', () => {
+  const { publicKey } = generateKeyPairSync('ed25519');
+  const checkpoints = { name: 'certificate_audit.checkpoints', lines: [] };
+  /** Four lines in two files. */
+  function twoFiles() {
+    const lines: string[] = [];
+    let link = GENESIS;
+    for (let seq = 1; seq <= 4; seq += 1) {
+      const line = formatLine(event('a'), AT, link);
+      lines.push(line.text);
+      link = line.link;
+    }
+    return [
+      { name: 'certificate_audit-000000000001.log', first: 1, lines: lines.slice(0, 2) },
+      { name: 'certificate_audit.log', first: null, lines: lines.slice(2) },
+    ] as const;
+  }
+  const firstBad = async (files: Parameters<typeof verifyLog>[0]['files']) =>
+    (await verifyLog({ files, checkpoints, head: null, publicKey })).first_bad;
+  const mallory = (line = '') => forge(line, (text) => text.replace('"user":"alice"', '"user":"mallory"'));
+
+  test('shows a changed line whose hash was made to fit by the next one, and names the file of the changed one', async () => {
+    const [older, live] = twoFiles();
+    const [first = '', second = ''] = older.lines;
+    const lastOfFile = { ...older, lines: [first, mallory(second)] };
+    assert.deepEqual(await firstBad([lastOfFile, live]), { seq: 2, reason: 'changed', file: older.name });
+    const firstOfNext = { ...live, lines: [mallory(live.lines[0]), live.lines[1] ?? ''] };
+    assert.deepEqual(await firstBad([older, firstOfNext]), { seq: 3, reason: 'changed', file: live.name });
+    assert.equal(await firstBad([older, live]), null);
+  });
+
+  test('is unreadable at a line that ends as one should and is no JSON before that, or none with a place', async () => {
+    const [older, live] = twoFiles();
+    const [line = ''] = live.lines;
+    for (const broken of [
+      line.slice(1),
+      line.replace('{"timestamp":', '{"timestamp":x'),
+      line.replace('"seq":3', '"seq":"3"'),
+      line.replace('"seq":3', '"seq":3.5'),
+      line.replace(/"prev_hash":"/, '"previous":"'),
+      line.slice(0, -1),
+      '',
+    ]) {
+      assert.equal(parseLine(broken), null, broken);
+      const bad = await firstBad([older, { ...live, lines: [broken, live.lines[1] ?? ''] }]);
+      assert.deepEqual(bad, { seq: 3, reason: 'unreadable', file: live.name });
+    }
+  });
 });

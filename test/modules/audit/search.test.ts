@@ -143,6 +143,32 @@ test('a file that cannot be read fails the search that came to it, and no later 
   assert.deepEqual((await search.query({ resource_id: 'a' })).entries, [line]);
 });
 
+test('a file that a search has read is not read again where it cannot hold what is asked for, only what is new in it', async () => {
+  const texts = ['a', 'b'].map((resource_id, index) =>
+    JSON.stringify({ seq: index + 1, timestamp: '2026-11-21T20:38:00Z', resource_id }),
+  );
+  const [first = '', second = ''] = texts.map((text) => `${text}\n`);
+  const read: [from: number, to: number][] = [];
+  const file = {
+    name: 'certificate_audit.log',
+    first: null,
+    async *lines(from: number, to: number) {
+      read.push([from, to]);
+      yield* (first + second).slice(from, to).split('\n').slice(0, -1);
+    },
+  };
+  let size = first.length;
+  const search = new AuditSearch(() => ({ files: [file], size }));
+  for (let n = 0; n < 2; n += 1) assert.deepEqual((await search.query({ resource_id: 'absent' })).entries, []);
+  assert.deepEqual(read, [[0, size]]);
+  size += second.length;
+  assert.deepEqual((await search.query({ resource_id: 'absent' })).entries, []);
+  assert.deepEqual(read, [
+    [0, first.length],
+    [first.length, size],
+  ]);
+});
+
 test('the route takes the fields that the trail can be asked for', async (t) => {
   const directory = temporaryDirectory(t);
   const trail = await open(t, placeIn(directory));

@@ -4,10 +4,10 @@ import { readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { restore } from '../../../src/modules/backup/restore.js';
-import { type Built, build, testConfig } from '../../build.js';
+import { type Built, build, MovedClock, testConfig } from '../../build.js';
 import { until } from '../../until.js';
 import { complaints } from '../doctor/doctored.js';
-import { event } from './place.js';
+import { event, LIVE, linesOf } from './place.js';
 
 const PASSPHRASE = 'correct horse battery staple';
 
@@ -68,6 +68,37 @@ test('a file that is missing is found by health after a restart, by the doctor a
   const answer = await again.call('admin', { url: '/api/audit/verify' });
   const { first_bad_seq, reason } = answer.json();
   assert.deepEqual([answer.statusCode, first_bad_seq, reason], [409, first, 'missing']);
+});
+
+test('a stop writes what is owed and what was only counted, signs the end of the log, and nothing is done later', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const built = await build(t, { clock: new MovedClock() });
+  const { app, call, config } = built;
+  for (let n = 0; n < 12; n += 1) assert.equal((await call('viewer', { url: '/api/keys' })).statusCode, 403);
+  let attempts = 0;
+  app.arrears.owe(async () => {
+    attempts += 1;
+    if (attempts <= 2) throw new Error('the disk is full');
+    await app.audit.record(event('owed'));
+  });
+  t.mock.timers.tick(2000);
+  await until(() => attempts === 1, 'an attempt');
+  t.mock.timers.tick(2000);
+  await until(() => attempts === 2, 'another one two seconds later');
+  await app.close();
+  const folder = join(config.logDir, 'audit');
+  const last = (name: string, place = folder) => JSON.parse(linesOf(join(place, name)).at(-1) ?? '');
+  const lines = linesOf(join(folder, LIVE)).map((line) => JSON.parse(line));
+  assert.equal(lines.filter(({ resource_id }) => resource_id === 'owed').length, 1);
+  assert.equal(lines.at(-1).details.not_recorded, 2);
+  assert.equal(last('certificate_audit.checkpoints').seq, lines.length);
+  assert.equal(last('head.json', join(config.dataDir, 'audit')).seq, lines.length);
+  app.arrears.owe(async () => {
+    attempts += 1;
+  });
+  t.mock.timers.tick(10_000);
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(attempts, 3);
 });
 
 test('an export that nobody reads to its end leaves no file open', {

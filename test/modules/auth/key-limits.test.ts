@@ -258,6 +258,23 @@ describe('limits', () => {
     assert.deepEqual({ ...again.app.auth.list().find(({ id }) => id === key.id) }, key);
   });
 
+  test('are a hundred of a kind at most, patterns of 128 characters and eight wildcards at most', async (t) => {
+    const built = await build(t);
+    const pattern = (wildcards: number, length: number) => '*'.repeat(wildcards).padEnd(length, 'a');
+    const list = (count: number) => Array.from({ length: count }, (_, n) => `a-${n}`);
+    const status = async (name: string, limits: object) => {
+      const payload = { name, role: 'viewer', ...limits };
+      return (await built.call('admin', { method: 'POST', url: '/api/keys', payload })).statusCode;
+    };
+    for (const [name, most, beyond] of [
+      ['wildcards', { allowed_identifiers: [pattern(8, 20)] }, { allowed_identifiers: [pattern(9, 20)] }],
+      ['length', { allowed_identifiers: [pattern(0, 128)] }, { allowed_identifiers: [pattern(0, 129)] }],
+      ['identifiers', { allowed_identifiers: list(100) }, { allowed_identifiers: list(101) }],
+      ['usages', { allowed_usages: ['a'.repeat(32)] }, { allowed_usages: ['a'.repeat(33)] }],
+    ] as const)
+      assert.deepEqual([await status(name, beyond), await status(name, most)], [400, 201], name);
+  });
+
   test('when a key was last used is known at once, and written only now and then', async (t) => {
     const clock = new MovedClock();
     const built = await build(t, { clock });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { StartupError } from '../../../src/errors.js';
 import { smallApp, TestClock, temporaryDirectory, tokenFor } from '../../http/small-app.js';
+import { ACTOR, MAKER, openFolder } from './opened.js';
 
 const fileOf = (directory: string) => join(directory, 'data', 'auth', 'keys.json');
 const bearer = (token: string | null) => ({ authorization: `Bearer ${token}` });
@@ -49,6 +50,33 @@ describe('the first start', () => {
       await assert.rejects(smallApp(t, { directory }), StartupError);
     }
   });
+});
+
+test('a key that is missing something or wrong stops the start, whatever it is', async (t) => {
+  const { path, keys, open } = await openFolder(t, { root: 'admin' });
+  await keys.create({ name: 'one', role: 'viewer', expires_at: null }, MAKER, ACTOR);
+  const file = join(path, 'keys.json');
+  const stored = JSON.parse(readFileSync(file, 'utf8'));
+  const [key] = stored.keys;
+  for (const [member, wrongs] of Object.entries({
+    id: [7],
+    name: [null],
+    role: ['root', 'toString'],
+    hash: ['', 'A'.repeat(64), `${key.hash}0`, [key.hash]],
+    expires_at: ['tomorrow'],
+    made_by: [7],
+    allowed_usages: ['vpn', [7]],
+    allowed_identifiers: ['a*', [7]],
+    allowed_cidrs: ['192.0.2.0/24', [7], ['nowhere']],
+  })) {
+    const { [member]: _left, ...others } = key;
+    for (const wrong of [...wrongs.map((value) => ({ ...key, [member]: value })), others]) {
+      writeFileSync(file, JSON.stringify({ ...stored, keys: [wrong] }));
+      await assert.rejects(open(), StartupError, JSON.stringify(wrong));
+    }
+  }
+  writeFileSync(file, JSON.stringify(stored));
+  assert.equal((await open()).keys.list().length, 1);
 });
 
 describe('API keys', () => {

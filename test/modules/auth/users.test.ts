@@ -6,6 +6,7 @@ import { buildApp } from '../../../src/app.js';
 import { StartupError } from '../../../src/errors.js';
 import { type Built, build } from '../../build.js';
 import { newUser, PASSWORD, signedIn, Visitor } from './accounts.js';
+import { openFolder } from './opened.js';
 
 const USERS = '/api/users';
 
@@ -120,6 +121,29 @@ describe('users', () => {
     await again.app.close();
     await writeFile(join(built.config.dataDir, 'auth', 'users.json'), '{"version":1,"users":[{"name":"eve"}]}');
     await assert.rejects(buildApp({ config: built.config }), StartupError);
+  });
+
+  test('of whom one is missing something or wrong stop the start, whatever it is', async (t) => {
+    const { path, open } = await openFolder(t, { root: 'admin' });
+    const file = join(path, 'users.json');
+    const stored = JSON.parse(await readFile(file, 'utf8'));
+    const [root] = stored.users;
+    for (const [member, wrong] of Object.entries({
+      id: 7,
+      name: null,
+      role: 'root',
+      disabled: 'no',
+      must_change_password: 0,
+      password_hash: 'scrypt',
+    })) {
+      const { [member]: _left, ...others } = root;
+      for (const user of [{ ...root, [member]: wrong }, others]) {
+        await writeFile(file, JSON.stringify({ ...stored, users: [root, user] }));
+        await assert.rejects(open(), StartupError, JSON.stringify(user));
+      }
+    }
+    await writeFile(file, JSON.stringify(stored));
+    assert.equal((await open()).users.list().length, 1);
   });
 
   test('nothing is changed by a call that says nothing, or something unknown', async (t) => {

@@ -7,6 +7,7 @@ import { CertificateAuthority } from '../../../src/modules/ca/authority.js';
 import { OcspResponder } from '../../../src/modules/ocsp/responder.js';
 import { readCertificate } from '../../../src/pki/certificate.js';
 import { doubtOf } from '../../../src/pki/ocsp-client.js';
+import { build, MovedClock } from '../../build.js';
 import { makeCa } from '../../pki/constrained.js';
 import { type Alone, alone, newKey, START } from './responder-alone.js';
 
@@ -146,4 +147,28 @@ describe('near the end of the CA', () => {
     }
     assert.ok(serials.size <= 6, `${serials.size} delegates in eleven days`);
   });
+});
+
+test('a delegate of the future, because the clock was set back, degrades health until there is another one', async (t) => {
+  const clock = new MovedClock(START);
+  // The CA is older than the delegate of the second start, so that another one can begin earlier.
+  const { app: first, config } = await build(t, { clock });
+  await first.close();
+  clock.advance(HOUR);
+  const { app } = await build(t, { clock, config });
+  const { notBefore } = app.ocsp.delegate;
+  const health = async () => {
+    // A report is kept for a second, unless there is one more thing to look at.
+    app.health.add('test', () => ({ ok: true }));
+    const { status, checks } = (await app.inject('/health')).json();
+    return [status, checks.ocsp.ok];
+  };
+  clock.advance(secondsTo(clock.now(), notBefore));
+  assert.deepEqual(await health(), ['healthy', true]);
+  clock.advance(-1);
+  assert.deepEqual(await health(), ['degraded', false]);
+  await app.ocsp.rotateIfDue();
+  await app.crl.refresh();
+  assert.deepEqual(await health(), ['healthy', true]);
+  assert.ok(app.ocsp.delegate.notBefore < notBefore);
 });
